@@ -1,0 +1,128 @@
+// The whole boundary between the JavaScript layer (this folder) and the Rust runtime (crates/quickjs/src).
+//
+// The Rust side puts one object, `__host`, on the global before the bundle is evaluated; the bundle takes it, deletes it
+// from the global, and calls `__host.connect(hooks)` once. Only strings, numbers, booleans and ArrayBuffers cross.
+// `Json` is text made by JSON.stringify: lone surrogates cross as \uD800 escapes, so tags survive unit for unit (R12).
+// Every asynchronous operation carries an id drawn by the JavaScript side and ends with exactly one hook call for it.
+// Rust calls each hook as one task and runs a microtask checkpoint after it.
+
+type Json = string;
+
+interface Host {
+  connect(hooks: Hooks): void;
+
+  // -- facts, read once --------------------------------------------------------------------------------------------
+  // {origin, scriptUrl, scope, registrationId, workerId, userAgent, language, onLine, isSecureContext}
+  readonly facts: Json;
+
+  // -- console and errors --------------------------------------------------------------------------------------------
+  log(level: "debug" | "log" | "info" | "warn" | "error", text: string): void;
+  /** An uncaught exception or unhandled rejection (`kind`), as text with stack. Logged; makes `eval` fail. */
+  reportException(kind: "exception" | "rejection", text: string): void;
+
+  // -- time, tasks, randomness -----------------------------------------------------------------------------------------
+  /** Milliseconds since the worker's start, monotonic, fractional. */
+  now(): number;
+  /** After `delayMs` (0 = next task, FIFO among equal times) calls `hooks.timer(id)` as a task. */
+  setTimer(id: number, delayMs: number): void;
+  clearTimer(id: number): void;
+  randomBytes(length: number): ArrayBuffer;
+
+  // -- URL and text (crates `url`, `encoding_rs`) -----------------------------------------------------------------------
+  /** WHATWG URL parse. Null on failure. {href, origin, protocol, username, password, host, hostname, port, pathname, search, hash} */
+  parseUrl(input: string, base: string | undefined): Json | null;
+  /** WHATWG URL setter; gives the same record, unchanged where the setter is a no-op. */
+  setUrlPart(href: string, part: "href" | "protocol" | "username" | "password" | "host" | "hostname" | "port" | "pathname" | "search" | "hash", value: string): Json | null;
+  utf8Encode(text: string): ArrayBuffer;
+  /** Canonical lower-case name of an encoding label, or null (WHATWG Encoding). */
+  encodingName(label: string): string | null;
+  /** Opens a decoder; `decode` returns null on a fatal error; `last` flushes and frees. */
+  decoderOpen(label: string, fatal: boolean, ignoreBom: boolean): number;
+  decoderDecode(decoder: number, bytes: ArrayBuffer, offset: number, length: number, last: boolean): string | null;
+  decoderClose(decoder: number): void;
+  base64Encode?: never; // QuickJS-NG has atob and btoa
+
+  // -- importScripts -------------------------------------------------------------------------------------------------------
+  /** Evaluates the script in the global scope, synchronously. Throws an object {name, message} for network, MIME and parse errors; script exceptions pass through. */
+  importScript(url: string): void;
+
+  // -- fetch ---------------------------------------------------------------------------------------------------------------
+  /** head: {method, url, headers: [[name, value]…], mode, credentials, redirect, referrer, integrity, keepalive}. Body whole or absent. */
+  fetch(id: number, head: Json, body: ArrayBuffer | null): void;
+  fetchAbort(id: number): void;
+  /** Asks for the next chunk of a response body: `hooks.fetchChunk`. (Back-pressure: one at a time.) */
+  fetchPull(id: number): void;
+
+  // -- events handed to the script: each ends with exactly one of these per id -------------------------------------------
+  /** outcome: {ok: true, handled: boolean} or {ok: false, reason: "rejected", message: string}. */
+  eventEnded(id: number, outcome: Json): void;
+  /** For a `fetch` event: called at most once, before `eventEnded`. `head` null = not handled, go to the network.
+   *  head: {status, statusText, headers, url, redirected, type} or {error: string} for a network error. */
+  fetchRespond(id: number, head: Json | null, body: ArrayBuffer | null): void;
+  /** Streamed response bodies: `fetchRespond` with body null and head.streaming true, then chunks; null ends, error aborts. */
+  fetchRespondChunk(id: number, chunk: ArrayBuffer | null, error: string | null): void;
+
+  // -- registration and sync ------------------------------------------------------------------------------------------------
+  /** Each ends with `hooks.settled(id, error, value)`. */
+  syncRegister(id: number, tag: Json): void;
+  syncGetTags(id: number): void; // value: Json array of strings
+  skipWaiting(id: number): void;
+  clientsClaim(id: number): void;
+  clientsMatchAll(id: number, options: Json): void; // {includeUncontrolled, type}; value: Json array of ClientInfo
+  clientsGet(id: number, clientId: string): void; // value: ClientInfo or null
+  clientsOpenWindow(id: number, url: string): void;
+  registrationUpdate(id: number): void;
+  registrationUnregister(id: number): void; // value: boolean
+  /** data: see clone.ts. Fire and forget, in order. */
+  postMessageToClient(clientId: string, data: Json): void;
+  postMessageToWorker(workerId: number, data: Json): void;
+  /** Current states of the registration's workers: {installing, waiting, active: null | {id, scriptUrl, state}}. */
+  registrationState(): Json;
+  permissionState(name: string): "granted" | "denied" | "prompt" | null;
+
+  // -- IndexedDB journal (durable: returns after the SQLite commit) -----------------------------------------------------------
+  /** All databases of the origin: Json array of {name, version}. */
+  idbDatabases(): Json;
+  /** The database: null, or {version, stores: [{name, keyPath, autoIncrement, nextKey, indexes: [{name, keyPath, unique, multiEntry}]}]}. Names as JSON text. */
+  idbLoadSchema(name: Json): Json | null;
+  /** Calls back synchronously? No: returns the records of a store as one Json array of [key, value] texts. */
+  idbLoadRecords(name: Json, store: Json): Json;
+  /** One transaction, one commit. ops: [{op:"schema", schema}, {op:"put", store, key, value}, {op:"delete", store, key}, {op:"clear", store}, {op:"dropStore", store}, {op:"renameStore", store, to}].
+   *  `durability` "strict" = fsync. Throws {name, message} (QuotaExceededError, UnknownError) on failure, and then nothing was written. */
+  idbCommit(name: Json, ops: Json, durability: "strict" | "relaxed" | "default"): void;
+  idbDelete(name: Json): void;
+}
+
+interface ClientInfo {
+  id: string;
+  url: string;
+  type: "window" | "worker" | "sharedworker";
+  frameType: "auxiliary" | "top-level" | "nested" | "none";
+  visibilityState: "visible" | "hidden";
+  focused: boolean;
+  ancestorOrigins: string[];
+}
+
+interface Hooks {
+  timer(id: number): void;
+  /** Ends an asynchronous operation: error {name, message} as Json, or null and the value as Json (may be "null" or ""). */
+  settled(id: number, error: Json | null, value: Json | null): void;
+
+  fetchHead(id: number, head: Json): void; // {status, statusText, url, redirected, headers, type}
+  fetchChunk(id: number, chunk: ArrayBuffer | null): void; // null = end
+  fetchFailed(id: number, message: string): void; // before the head: TypeError; after: the body errors
+
+  /** Event types with at least one listener (read after the first evaluation). */
+  listenedTypes(): Json;
+  /** Dispatches a trusted event. `type`: install, activate, sync, periodicsync, message, messageerror, fetch. `init` by type:
+   *  sync {tag, lastChance}; periodicsync {tag}; message {data, origin, source: ClientInfo | {workerId, scriptUrl, state} | null};
+   *  fetch {method, url, headers, mode, credentials, redirect, referrer, destination, cache, clientId, resultingClientId} with body. */
+  dispatch(id: number, type: string, init: Json, body: ArrayBuffer | null): void;
+  /** The time limit of an event has passed: set its timed-out flag (R89). */
+  timedOut(id: number): void;
+  /** The state of a worker of this registration changed, or a new one appeared: same record as registrationState(). */
+  registrationChanged(state: Json): void;
+  onLineChanged(onLine: boolean): void;
+  /** Rust's unhandled-rejection tracker: dispatch `unhandledrejection`, then reportException unless prevented. */
+  unhandledRejection(reason: unknown, promise: Promise<unknown>): void;
+}
