@@ -1,7 +1,8 @@
 //! What happened to an entry, for logs, tools and support (R238).
 
 use crate::{
-    FailureReason, PermissionName, PermissionState, StorageKey, SyncKind, Tag, Timestamp, WorkerRegistrationId,
+    FailureReason, PermissionName, PermissionState, StorageKey, SyncKind, Tag, Timestamp,
+    WorkerRegistrationId,
 };
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -77,7 +77,9 @@ pub enum RestoreError {
 impl fmt::Display for RestoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RestoreError::Config { field, allowed } => write!(f, "configuration: `{field}` must be {allowed}"),
+            RestoreError::Config { field, allowed } => {
+                write!(f, "configuration: `{field}` must be {allowed}")
+            }
         }
     }
 }

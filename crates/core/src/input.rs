@@ -1,8 +1,6 @@
 //! Everything that can happen to the engine.
 
-use crate::{
-    ActiveWorker, AttemptId, ClientId, RequestId, StorageKey, SyncKind, Tag, WorkerRegistrationId,
-};
+use crate::{ActiveWorker, AttemptId, ClientId, RequestId, StorageKey, SyncKind, Tag, WorkerRegistrationId};
 use alloc::boxed::Box;
 use alloc::string::String;
 

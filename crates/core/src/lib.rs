@@ -1,2 +1,85 @@
+//! The Background Sync engine: the rules of the one-off and periodic sync specifications as a pure state machine.
+//!
+//! The engine has no clock, no thread, no file and no network. A caller tells it what happened ([`Input`]) and when
+//! ([`Now`]); it answers with a [`Step`]: changes to make durable first, then effects to perform. The same inputs
+//! always give the same steps.
+//!
+//! ```
+//! use wakeworker_core::*;
+//!
+//! let now = Now { wall: Timestamp(1_000_000), mono: Monotonic(0) };
+//! let mut step = Step::default();
+//! let mut engine = Engine::restore(Config::default(), Snapshot::default(), now, &mut step)?;
+//!
+//! // A page of the origin is open, its worker is active, and there is no network.
+//! let key = StorageKey::first_party("https://chat.example");
+//! for input in [
+//!     Input::ClientOpened { client: ClientId(1), storage_key: key.clone(), frame_type: FrameType::TopLevel },
+//!     Input::AddWorkerRegistration {
+//!         request: RequestId(1),
+//!         storage_key: key,
+//!         scope: "https://chat.example/".into(),
+//!         script_url: "https://chat.example/sw.js".into(),
+//!     },
+//!     Input::ActiveWorkerChanged {
+//!         registration: WorkerRegistrationId(1),
+//!         active: Some(ActiveWorker { id: WorkerId(1), activated: true }),
+//!         script_url: None,
+//!     },
+//!     Input::RegisterOneShot { request: RequestId(2), registration: WorkerRegistrationId(1), tag: "outbox".into() },
+//! ] {
+//!     engine.handle_input(now, input, &mut step);
+//! }
+//! assert!(step.effects.contains(&Effect::Resolve(RequestId(2), Resolution::Done)));
+//! assert!(!step.effects.iter().any(|effect| matches!(effect, Effect::Dispatch(_))));
+//!
+//! // The network comes, and the event is fired.
+//! let mut step = Step::default();
+//! engine.handle_input(now, Input::NetworkChanged(Connection::Wifi), &mut step);
+//! assert!(step.effects.iter().any(|effect| matches!(effect, Effect::Dispatch(_))));
+//! # Ok::<(), RestoreError>(())
+//! ```
 #![no_std]
-//! x
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod activity;
+mod client;
+mod conditions;
+mod config;
+mod engine;
+mod error;
+mod explain;
+mod id;
+mod input;
+mod one_shot;
+mod permission;
+mod registration;
+mod retry;
+mod schedule;
+mod service_worker;
+mod snapshot;
+mod step;
+mod storage_key;
+mod tag;
+mod time;
+
+pub use activity::{Activity, ActivityEvent};
+pub use config::{Config, PeriodicDispatch};
+pub use engine::Engine;
+pub use error::{RegisterError, RestoreError};
+pub use explain::{Reason, SyncStatus};
+pub use id::{AttemptId, ClientId, RequestId, SyncRegistrationId, WorkerId, WorkerRegistrationId};
+pub use input::{
+    AttemptOutcome, Connection, FailureReason, FrameType, Input, PermissionName, PermissionState,
+};
+pub use registration::{
+    ActiveWorker, SyncKind, SyncOptions, SyncRegistration, SyncState, WorkerRegistration,
+};
+pub use schedule::{Wakeup, WakeupReason};
+pub use snapshot::{InFlight, Snapshot};
+pub use step::{Change, Dispatch, Durability, Effect, Resolution, Step, SyncRegistered};
+pub use storage_key::StorageKey;
+pub use tag::Tag;
+pub use time::{Monotonic, Now, Timestamp};

@@ -91,7 +91,9 @@ impl SyncRegistration {
     pub fn min_interval_ms(&self) -> i64 {
         match self.options {
             SyncOptions::OneShot => -1,
-            SyncOptions::Periodic { min_interval_ms, .. } => i64::try_from(min_interval_ms).unwrap_or(i64::MAX),
+            SyncOptions::Periodic { min_interval_ms, .. } => {
+                i64::try_from(min_interval_ms).unwrap_or(i64::MAX)
+            }
         }
     }
 }

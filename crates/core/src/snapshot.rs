@@ -1,6 +1,8 @@
 //! What an engine is restored from.
 
-use crate::{AttemptId, Dispatch, Monotonic, RequestId, SyncRegistration, SyncRegistrationId, WorkerRegistration};
+use crate::{
+    AttemptId, Dispatch, Monotonic, RequestId, SyncRegistration, SyncRegistrationId, WorkerRegistration,
+};
 use alloc::vec::Vec;
 
 /// The durable state of a profile, plus the events that still run if only the engine, not the process, was lost.
