@@ -1,7 +1,7 @@
 //! The inbox of the outbox example: a small HTTP server, in a process of its own, that keeps what it is sent.
 //!
-//! `POST /messages` answers after the message is on the disk; `GET /messages` lists what arrived, in the order of
-//! arrival. It listens on the loopback interface only, and only pages of the loopback interface may talk to it.
+//! `POST /inbox/messages` answers after the message is on the disk; `GET /inbox/messages` lists what arrived, in the
+//! order of arrival. It listens on the loopback interface only, and only pages of the loopback interface may talk to it.
 
 use super::DemoError;
 use super::journal::{Journal, JournalError, Message};
@@ -21,7 +21,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
 use url::Url;
 
 /// Receives the messages of the outbox example and keeps them in a file.
@@ -69,7 +68,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 fn router(inbox: Arc<Inbox>) -> Router {
     Router::new()
-        .route("/messages", get(list).post(receive))
+        .route("/inbox/messages", get(list).post(receive))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(loopback_only))
         .with_state(inbox)
@@ -92,7 +91,7 @@ async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Byte
     };
     let stored = tokio::task::spawn_blocking(move || {
         let mut journal = inbox.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = journal.append(message, now_ms())?;
+        let record = journal.append(message, clock::wall_ms())?;
         inbox.announcer.say(&announcement(&record), &record.to_string());
         Ok::<_, JournalError>(record)
     });
@@ -168,10 +167,6 @@ fn answer(status: StatusCode, body: &impl Serialize) -> Response {
 
 fn refuse(status: StatusCode, why: &str) -> Response {
     answer(status, &json!({ "error": why }))
-}
-
-fn now_ms() -> u64 {
-    clock::wall().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 /// Tells on the standard output what happens. Nobody listening there is no reason to stop serving.
