@@ -1,8 +1,9 @@
 //! Every knob of the engine, with its default.
 
 /// Limits and policies of one engine. Durations are milliseconds; limits name their unit.
+///
+/// New knobs are added as the engine grows: write `Config { attempts_max: 5, ..Config::default() }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Config {
     /// Whether one-off sync works at all; stored entries are kept while it is off (R142, R177). Default: true.
     pub background_sync_enabled: bool,

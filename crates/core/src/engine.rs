@@ -157,9 +157,9 @@ impl Engine {
         self.connection
     }
 
-    /// The events that run, for a [`Snapshot`] of an engine that is replaced while its process lives.
-    pub fn in_flight(&self) -> impl Iterator<Item = &InFlight> {
-        self.attempts.values()
+    /// A running event, for the [`Snapshot`] of an engine that is replaced while its process lives.
+    pub fn in_flight(&self, attempt: AttemptId) -> Option<&InFlight> {
+        self.attempts.get(&attempt)
     }
 
     /// The highest attempt id given so far, for [`Snapshot::last_attempt`].

@@ -17,6 +17,13 @@ pub struct Step {
     pub effects: Vec<Effect>,
 }
 
+impl Step {
+    /// Whether nothing but log lines is to be written: nobody is promised anything by those.
+    pub fn changes_only_the_log(&self) -> bool {
+        self.changes.iter().all(|change| matches!(change, Change::Record(_)))
+    }
+}
+
 /// The two classes of writes (design decision 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {

@@ -1,0 +1,82 @@
+// https://w3c.github.io/ServiceWorker/#serviceworkerregistration-interface
+
+import type { RegistrationInfo, WorkerInfo } from "../protocol";
+import { gateway } from "./gateway.ts";
+import { registrationFor, workerFor } from "./objects.ts";
+import type { ServiceWorker } from "./service_worker.ts";
+import { type SyncManager, createSyncManager } from "./sync_manager.ts";
+import { HandlerAttribute, KEY, exposeInterface, finishInterface, requireKey } from "./webidl.ts";
+
+/** Gives a registration object its new workers; fires nothing. */
+export let setRegistrationInfo: (registration: ServiceWorkerRegistration, info: RegistrationInfo) => void;
+
+export class ServiceWorkerRegistration extends EventTarget {
+  #info: RegistrationInfo;
+  #sync: SyncManager | null = null;
+  #onupdatefound = new HandlerAttribute(this, "updatefound");
+
+  constructor(...args: unknown[]) {
+    requireKey(args, "ServiceWorkerRegistration");
+    super();
+    this.#info = args[1] as RegistrationInfo;
+  }
+
+  get installing(): ServiceWorker | null {
+    return this.#worker(this.#info.installing);
+  }
+
+  get waiting(): ServiceWorker | null {
+    return this.#worker(this.#info.waiting);
+  }
+
+  get active(): ServiceWorker | null {
+    return this.#worker(this.#info.active);
+  }
+
+  get scope(): string {
+    return this.#info.scope;
+  }
+
+  get updateViaCache(): "imports" | "all" | "none" {
+    return this.#info.updateViaCache;
+  }
+
+  get sync(): SyncManager {
+    // R3
+    return (this.#sync ??= createSyncManager(this.#info.id));
+  }
+
+  async update(): Promise<ServiceWorkerRegistration> {
+    return registrationFor(await gateway().call("update", { registration: this.#info.id }), true);
+  }
+
+  async unregister(): Promise<boolean> {
+    return await gateway().call("unregister", { registration: this.#info.id });
+  }
+
+  get onupdatefound(): EventListener | null {
+    return this.#onupdatefound.value;
+  }
+
+  set onupdatefound(handler: unknown) {
+    this.#onupdatefound.value = handler;
+  }
+
+  #worker(info: WorkerInfo | null): ServiceWorker | null {
+    return info === null ? null : workerFor(info);
+  }
+
+  static {
+    setRegistrationInfo = (registration, info) => {
+      registration.#info = info;
+    };
+  }
+}
+
+/** Makes the object for a registration. */
+export function createRegistration(info: RegistrationInfo): ServiceWorkerRegistration {
+  return new ServiceWorkerRegistration(KEY, info);
+}
+
+finishInterface(ServiceWorkerRegistration, "ServiceWorkerRegistration");
+exposeInterface(ServiceWorkerRegistration, "ServiceWorkerRegistration");

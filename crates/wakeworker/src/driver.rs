@@ -1,0 +1,277 @@
+//! Runs one engine: inputs in, one commit, effects out. Has no thread and no clock, so a simulator can run it too.
+
+mod facts;
+
+use crate::connection::ConnectionCell;
+use crate::message::{Answer, Message};
+use crate::observer::Observers;
+use crate::store::{Lease, Store, StoreError};
+use crate::worker::{DispatchDone, WorkerBackend};
+use crate::{HostHandle, OpenError};
+use facts::Facts;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use wakeworker_core::{
+    Activity, AttemptId, AttemptOutcome, Change, Config, Connection, Dispatch, Durability, Effect, Engine,
+    InFlight, Input, Monotonic, Now, RegisterError, RequestId, Snapshot, Step, SyncRegistered,
+};
+
+/// One engine, its store and its worker backend.
+///
+/// [`Driver::turn`] is the whole loop body: all inputs that have arrived share one commit (group commit, design
+/// decision 2), and no effect is performed before its changes are durable.
+pub(crate) struct Driver {
+    config: Config,
+    engine: Engine,
+    store: Box<dyn Store>,
+    lease: Lease,
+    backend: Arc<dyn WorkerBackend>,
+    network: ConnectionCell,
+    host: HostHandle,
+    observed: Observed,
+    requests: HashMap<RequestId, Answer>,
+    facts: Facts,
+    /// Events that were really dispatched and have not ended: what a new engine must be told of.
+    running: BTreeMap<AttemptId, InFlight>,
+    /// Inputs that nobody repeats and that could not be written yet.
+    unwritten: Vec<Input>,
+    /// Log lines that could not be written yet.
+    unwritten_log: Vec<Change>,
+    /// The store failed and the engine could not be brought back: everything is refused until it can, at this time.
+    retry_store_at: Option<Monotonic>,
+}
+
+/// Who is told what.
+#[derive(Clone)]
+pub(crate) struct Observed {
+    pub(crate) activity: Observers<Activity>,
+    pub(crate) registered: Observers<SyncRegistered>,
+    pub(crate) keep_awake: Observers<bool>,
+}
+
+/// Log lines kept while the store refuses them.
+const UNWRITTEN_LOG_MAX: usize = 1_000;
+
+/// Delay before the store is tried again after it failed, in milliseconds.
+const STORE_RETRY_MS: u64 = 1_000;
+
+impl Driver {
+    /// Takes the profile and restores the engine from it.
+    pub(crate) fn open(
+        mut config: Config,
+        mut store: Box<dyn Store>,
+        backend: Arc<dyn WorkerBackend>,
+        network: ConnectionCell,
+        host: HostHandle,
+        observed: Observed,
+        now: Now,
+    ) -> Result<Driver, OpenError> {
+        let lease = store.acquire()?;
+        let loaded = store.load(&lease)?;
+        config.jitter_seed ^= loaded.installation_seed; // R92
+        let mut step = Step::default();
+        let engine = Engine::restore(config.clone(), loaded.snapshot, now, &mut step)?;
+        let mut driver = Driver {
+            config,
+            engine,
+            store,
+            lease,
+            backend,
+            network,
+            host,
+            observed,
+            requests: HashMap::new(),
+            facts: Facts::default(),
+            running: BTreeMap::new(),
+            unwritten: Vec::new(),
+            unwritten_log: Vec::new(),
+            retry_store_at: None,
+        };
+        driver.write(&step)?;
+        driver.perform(step);
+        Ok(driver)
+    }
+
+    /// Handles all `messages`, commits once, performs the effects. Returns after how many milliseconds to call again
+    /// if nothing else happens; `None` if there is nothing to wait for.
+    pub(crate) fn turn(&mut self, now: Now, messages: impl IntoIterator<Item = Message>) -> Option<u64> {
+        self.recover_if_due(now);
+        let mut queries = Vec::new();
+        let mut kept = Vec::new();
+        let mut step = Step::default();
+        self.engine.handle_input(now, Input::TimePassed, &mut step);
+        for message in messages {
+            let input = match message {
+                Message::Input(input) => input,
+                Message::Ask { request, input, answer } => {
+                    self.requests.insert(request, answer);
+                    input
+                }
+                Message::Query(query) => {
+                    queries.push(query);
+                    continue;
+                }
+                Message::Shutdown => continue,
+            };
+            self.facts.note(&input);
+            if must_not_be_lost(&input) {
+                kept.push(input.clone());
+            }
+            self.engine.handle_input(now, input, &mut step);
+        }
+        if self.retry_store_at.is_none() && self.write(&step).is_ok() {
+            self.forget_ended(&kept);
+            self.perform(step);
+        } else {
+            self.fail_batch(now, kept);
+        }
+        self.flush_log();
+        for query in queries {
+            query(&self.engine, self.store.as_mut(), now);
+        }
+        let store_retry = self.retry_store_at.map(|at| at.ms_since(now.mono));
+        let wakeup = self.engine.next_wakeup(now).map(|wakeup| wakeup.after_ms);
+        store_retry.or(wakeup)
+    }
+
+    /// Refuses what still waits and gives the profile back.
+    pub(crate) fn shut_down(self) -> Result<(), StoreError> {
+        let Driver { mut store, lease, backend, requests, .. } = self;
+        backend.shutdown();
+        drop(requests);
+        store.release(lease)
+    }
+
+    /// Makes the changes of a step durable. Log lines alone may follow the effects.
+    fn write(&mut self, step: &Step) -> Result<(), StoreError> {
+        if step.changes_only_the_log() {
+            return Ok(());
+        }
+        self.store.commit(&self.lease, &step.changes, step.durability)
+    }
+
+    /// Performs the effects of a written step in their order, then tells observers what happened.
+    fn perform(&mut self, step: Step) {
+        let log_unwritten = step.changes_only_the_log();
+        for effect in step.effects {
+            match effect {
+                Effect::Resolve(request, resolution) => self.answer(request, Ok(resolution)),
+                Effect::Reject(request, error) => self.answer(request, Err(error)),
+                Effect::Dispatch(dispatch) => self.dispatch(&dispatch),
+                Effect::Terminate(attempt) => {
+                    self.running.remove(&attempt);
+                    self.backend.terminate(attempt);
+                }
+                Effect::Announce(registered) => self.observed.registered.notify(&registered),
+                Effect::KeepAwake(on) => self.observed.keep_awake.notify(&on),
+                _ => debug_assert!(false, "an effect that the driver does not know"),
+            }
+        }
+        if !self.observed.activity.is_empty() {
+            for change in &step.changes {
+                if let Change::Record(activity) = change {
+                    self.observed.activity.notify(activity);
+                }
+            }
+        }
+        if log_unwritten {
+            self.unwritten_log.extend(step.changes);
+        }
+    }
+
+    fn dispatch(&mut self, dispatch: &Dispatch) {
+        let attempt = dispatch.attempt;
+        if dispatch.needs_network && !self.network.get().is_online() {
+            // R54, D11: the news of the lost connection may still be on its way to the engine.
+            self.host.send(Message::Input(Input::NetworkChanged(Connection::None)));
+            self.host.attempt_ended(attempt, AttemptOutcome::NotDispatched);
+            return;
+        }
+        if let Some(in_flight) = self.engine.in_flight(attempt) {
+            self.running.insert(attempt, in_flight.clone());
+        }
+        self.backend.dispatch(dispatch, DispatchDone::new(attempt, self.host.clone()));
+    }
+
+    fn answer(&mut self, request: RequestId, result: Result<wakeworker_core::Resolution, RegisterError>) {
+        if let Some(answer) = self.requests.remove(&request) {
+            answer.give(result);
+        }
+    }
+
+    /// The batch could not be written, or nobody knows whether it was: refuse its requests and start over from the
+    /// store (design decision 3; R36). What nobody repeats is kept, so that no event is fired twice (R171).
+    fn fail_batch(&mut self, now: Now, kept: Vec<Input>) {
+        let running: Vec<RequestId> =
+            self.running.values().filter_map(|in_flight| in_flight.request).collect();
+        let refused = self.requests.extract_if(|request, _| !running.contains(request));
+        for (_, answer) in refused.collect::<Vec<_>>() {
+            answer.give(Err(RegisterError::Storage));
+        }
+        self.unwritten.extend(kept);
+        if self.retry_store_at.is_none() {
+            self.retry_store_at = Some(now.mono);
+            self.recover_if_due(now);
+        }
+    }
+
+    /// Builds a new engine from the store and tells it everything that the store does not know.
+    fn recover_if_due(&mut self, now: Now) {
+        if self.retry_store_at.is_none_or(|at| at > now.mono) {
+            return;
+        }
+        match self.recover(now) {
+            Some(step) => {
+                self.retry_store_at = None;
+                let unwritten = std::mem::take(&mut self.unwritten);
+                self.forget_ended(&unwritten);
+                self.perform(step);
+            }
+            None => self.retry_store_at = Some(now.mono.plus_ms(STORE_RETRY_MS)),
+        }
+    }
+
+    fn recover(&mut self, now: Now) -> Option<Step> {
+        let loaded = self.store.load(&self.lease).ok()?;
+        let snapshot = Snapshot {
+            in_flight: self.running.values().cloned().collect(),
+            last_attempt: self.engine.last_attempt(),
+            ..loaded.snapshot
+        };
+        let mut step = Step::default();
+        let mut engine = Engine::restore(self.config.clone(), snapshot, now, &mut step).ok()?;
+        for input in self.unwritten.iter().cloned().chain(self.facts.inputs(self.network.get())) {
+            engine.handle_input(now, input, &mut step);
+        }
+        self.engine = engine;
+        self.store.commit(&self.lease, &step.changes, step.durability).ok()?;
+        Some(step)
+    }
+
+    fn forget_ended(&mut self, written: &[Input]) {
+        for input in written {
+            if let Input::AttemptEnded { attempt, .. } = input {
+                self.running.remove(attempt);
+            }
+        }
+    }
+
+    /// Writes the log lines of steps that changed nothing else.
+    fn flush_log(&mut self) {
+        if self.unwritten_log.is_empty() || self.retry_store_at.is_some() {
+            return;
+        }
+        match self.store.commit(&self.lease, &self.unwritten_log, Durability::Lazy) {
+            Ok(()) => self.unwritten_log.clear(),
+            Err(_) => {
+                let excess = self.unwritten_log.len().saturating_sub(UNWRITTEN_LOG_MAX);
+                self.unwritten_log.drain(..excess);
+            }
+        }
+    }
+}
+
+/// Facts that their source states once and the store keeps: they must reach the next engine if this one is lost.
+fn must_not_be_lost(input: &Input) -> bool {
+    matches!(input, Input::AttemptEnded { .. } | Input::ActiveWorkerChanged { .. })
+}

@@ -1,0 +1,47 @@
+//! `registration.sync` in the shape of the web (one-off specification, section 1.2 of the requirements).
+
+use crate::{HostHandle, Pending};
+use wakeworker_core::{Input, RegisterError, Resolution, SyncKind, Tag, WorkerRegistrationId};
+
+/// The one-off sync registrations of one worker registration (R3).
+#[derive(Clone, Debug)]
+pub struct SyncManager {
+    host: HostHandle,
+    registration: WorkerRegistrationId,
+}
+
+impl SyncManager {
+    pub(crate) fn new(host: HostHandle, registration: WorkerRegistrationId) -> SyncManager {
+        SyncManager { host, registration }
+    }
+
+    /// `register(tag)`. Complete when the entry is durable; the event is fired afterwards (R24).
+    pub fn register(&self, tag: Tag) -> Pending<Result<(), RegisterError>> {
+        self.host.pending(|done| self.register_then(tag, done))
+    }
+
+    /// As [`SyncManager::register`], with a callback on the engine thread, which runs before the event is dispatched and
+    /// may only enqueue.
+    pub fn register_then(&self, tag: Tag, done: impl FnOnce(Result<(), RegisterError>) + Send + 'static) {
+        let registration = self.registration;
+        let input = |request| Input::RegisterOneShot { request, registration, tag };
+        self.host.ask(input, move |answer| done(answer.map(drop)));
+    }
+
+    /// `getTags()`: the tag of every entry in any state (R39, R42), in no particular order.
+    pub fn get_tags(&self) -> Pending<Result<Vec<Tag>, RegisterError>> {
+        self.host.pending(|done| self.get_tags_then(done))
+    }
+
+    /// As [`SyncManager::get_tags`], with a callback on the engine thread, which may only enqueue.
+    pub fn get_tags_then(&self, done: impl FnOnce(Result<Vec<Tag>, RegisterError>) + Send + 'static) {
+        let registration = self.registration;
+        let input = |request| Input::GetTags { request, registration, kind: SyncKind::BackgroundSync };
+        self.host.ask(input, move |answer| {
+            done(answer.map(|resolution| match resolution {
+                Resolution::Tags(tags) => tags,
+                _ => Vec::new(),
+            }));
+        });
+    }
+}
