@@ -5,7 +5,7 @@ use crate::connection::ConnectionCell;
 use crate::driver::{Driver, Observed};
 use crate::error::{OpenError, QueryError};
 use crate::message::{Answer, Message};
-use crate::network::{ManualNetwork, NetworkMonitor};
+use crate::network::{NetworkMonitor, OnConnectionChange};
 use crate::observer::{Observers, Subscription};
 use crate::pending::Pending;
 use crate::store::{ActivityQuery, RecordedActivity, Store};
@@ -90,7 +90,7 @@ impl HostBuilder {
         self
     }
 
-    /// Where connectivity comes from. Default: a [`ManualNetwork`] that is online.
+    /// Where connectivity comes from. Default: always online.
     pub fn network(mut self, network: Box<dyn NetworkMonitor>) -> HostBuilder {
         self.network = Some(network);
         self
@@ -141,7 +141,7 @@ impl HostBuilder {
             .spawn(move || run(driver, &receiver, clock.as_ref()))
             .map_err(OpenError::Thread)?;
         backend.attach(handle.clone());
-        let mut network = self.network.unwrap_or_else(|| Box::new(ManualNetwork::new(Connection::Unknown)));
+        let mut network = self.network.unwrap_or_else(|| Box::new(AlwaysOnline));
         let told = handle.clone();
         let changed = cell.clone();
         let initial = network.start(Box::new(move |connection| {
@@ -417,6 +417,15 @@ fn run(mut driver: Driver, receiver: &Receiver<Message>, clock: &dyn Clock) {
     }
     // A profile that could not be given back is taken over as after a crash: nothing is lost by it.
     drop(driver.shut_down());
+}
+
+/// Stands in where a host watches no network: a connection of unknown kind that never changes (R53).
+struct AlwaysOnline;
+
+impl NetworkMonitor for AlwaysOnline {
+    fn start(&mut self, _on_change: OnConnectionChange) -> Connection {
+        Connection::Unknown
+    }
 }
 
 /// Stands in where a host has no backend: every event is answered as abandoned.

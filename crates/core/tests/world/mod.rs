@@ -1,6 +1,6 @@
 //! The engine in a small world: one profile whose store, workers and pages are plain data. Every test of the rules
 //! goes through it; after each input it performs the step, checks the invariants and counts the answers.
-#![allow(dead_code, reason = "each test file uses its own part of the world")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of the world")]
 
 use std::collections::BTreeMap;
 use wakeworker_core::*;

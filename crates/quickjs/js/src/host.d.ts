@@ -27,6 +27,10 @@ interface Host {
   setTimer(id: number, delayMs: number): void;
   clearTimer(id: number): void;
   randomBytes(length: number): ArrayBuffer;
+  /** Runs all pending jobs (microtasks) now, from inside a hook: HTML's "clean up after running script", called after each
+   *  listener of a host-made event, so that microtasks of a listener still see the event's dispatch flag set (R148).
+   *  Never throws because a job threw; if a limit (time, memory) stopped a job it returns, and Rust ends the task. */
+  runMicrotasks(): void;
 
   // -- URL and text (crates `url`, `encoding_rs`) -----------------------------------------------------------------------
   /** WHATWG URL parse. Null on failure. {href, origin, protocol, username, password, host, hostname, port, pathname, search, hash} */
@@ -43,11 +47,14 @@ interface Host {
   base64Encode?: never; // QuickJS-NG has atob and btoa
 
   // -- importScripts -------------------------------------------------------------------------------------------------------
-  /** Evaluates the script in the global scope, synchronously. Throws an object {name, message} for network, MIME and parse errors; script exceptions pass through. */
+  /** Evaluates the script in the global scope, synchronously. `url` is absolute. Throws an object {name, message, hostError: true}
+   *  when the script could not be loaded (network, MIME: "NetworkError"); the script's own exceptions, and the engine's
+   *  SyntaxError, pass through unchanged. */
   importScript(url: string): void;
 
   // -- fetch ---------------------------------------------------------------------------------------------------------------
-  /** head: {method, url, headers: [[name, value]…], mode, credentials, redirect, referrer, integrity, keepalive}. Body whole or absent. */
+  /** head: {method, url, headers: [[name, value]…], mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive, destination}.
+   *  Body whole or absent. */
   fetch(id: number, head: Json, body: ArrayBuffer | null): void;
   fetchAbort(id: number): void;
   /** Asks for the next chunk of a response body: `hooks.fetchChunk`. (Back-pressure: one at a time.) */
@@ -108,7 +115,9 @@ interface Hooks {
   /** Ends an asynchronous operation: error {name, message} as Json, or null and the value as Json (may be "null" or ""). */
   settled(id: number, error: Json | null, value: Json | null): void;
 
-  fetchHead(id: number, head: Json): void; // {status, statusText, url, redirected, headers, type}
+  /** head: {status, statusText, url, redirected, headers, type}; type: "basic" | "cors" | "opaque" | "opaqueredirect". For the
+   *  opaque types give the real status, headers and body: this side hides them from the script. */
+  fetchHead(id: number, head: Json): void;
   fetchChunk(id: number, chunk: ArrayBuffer | null): void; // null = end
   fetchFailed(id: number, message: string): void; // before the head: TypeError; after: the body errors
 

@@ -1,17 +1,35 @@
 //! Where the durable state of a profile lives.
+//!
+//! [`SqliteStore`] keeps a profile in a directory, [`MemoryStore`] keeps one for as long as the process lives. Both
+//! pass the same suite, [`conformance`]; a store of your own should pass it too.
 
-use std::path::PathBuf;
+mod activity_record;
+#[cfg(any(test, feature = "test-support"))]
+pub mod conformance;
+mod error;
+mod memory;
+mod sqlite;
+
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
 use wakeworker_core::{Activity, Change, Durability, Snapshot};
 
 /// A durable store for one profile. Blocking; called on the engine thread only (design decision 5).
 pub trait Store: Send {
     /// Takes the profile for this process, so that no other engine works on it at the same time.
+    ///
+    /// Called again after a failed commit: then the store starts afresh from what is on the disk (design decision 3),
+    /// and leases given before are no longer valid.
     fn acquire(&mut self) -> Result<Lease, StoreError>;
 
     /// Reads everything. A record that cannot be read is skipped and reported, never deleted (R170).
     fn load(&mut self, lease: &Lease) -> Result<Loaded, StoreError>;
 
     /// Writes all of `changes` in their order, or nothing.
+    ///
+    /// A strict commit makes every earlier lazy one as durable as itself. Ids above `i64::MAX` are refused.
     fn commit(&mut self, lease: &Lease, changes: &[Change], durability: Durability) -> Result<(), StoreError>;
 
     /// Reads the activity log, oldest first.
@@ -31,7 +49,7 @@ pub struct Lease {
 /// What [`Store::load`] found.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// The registrations.
+    /// The registrations, each list in the order of its ids.
     pub snapshot: Snapshot,
     /// Records that could not be read.
     pub skipped: Vec<SkippedRecord>,
@@ -68,38 +86,45 @@ pub struct RecordedActivity {
     pub activity: Activity,
 }
 
-/// Why a store refused.
-#[derive(Debug)]
+/// How much of the activity log is kept. The newest activity is always kept.
+///
+/// Old activities are removed in bulk, so a log may be longer than this by up to 512 activities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum StoreError {
-    /// Another process works on this profile.
-    InUse {
-        /// The profile.
-        profile: PathBuf,
-    },
-    /// The profile was written by a newer version of the product (R176).
-    TooNew {
-        /// The profile.
-        profile: PathBuf,
-        /// The schema version found.
-        found: u32,
-        /// The newest schema version that this program reads.
-        supported: u32,
-    },
-    /// The profile's directory cannot be made, read or written.
-    Inaccessible {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
-    /// The database refused.
-    Database {
-        /// What was being done, such as `commit`.
-        operation: &'static str,
-        /// What the database said.
-        message: String,
-    },
-    /// The lease is no longer the newest.
-    LeaseLost,
+pub struct ActivityLimits {
+    /// At most this many activities. Default: 10,000.
+    pub activities_max: u64,
+    /// None that are older than the newest one by more than this. Default: 2,592,000,000 (30 days).
+    pub age_max_ms: u64,
+}
+
+impl ActivityLimits {
+    /// Keeps at most `activities_max` activities, none older than the newest one by more than `age_max_ms`.
+    pub fn new(activities_max: u64, age_max_ms: u64) -> ActivityLimits {
+        ActivityLimits { activities_max, age_max_ms }
+    }
+}
+
+impl Default for ActivityLimits {
+    fn default() -> ActivityLimits {
+        ActivityLimits { activities_max: 10_000, age_max_ms: 30 * 24 * 60 * 60 * 1000 }
+    }
+}
+
+/// After this many new activities the oldest ones are removed, so that the work is not done on every commit.
+const ACTIVITIES_PER_PRUNING: u64 = 512;
+
+/// Why an id cannot be stored, if it cannot: databases count rows with signed 64-bit integers.
+fn id_problem(changes: &[Change]) -> Option<String> {
+    changes.iter().find_map(|change| {
+        let ids = match change {
+            Change::PutWorkerRegistration(registration) => [registration.id.0, 0],
+            Change::RemoveWorkerRegistration(id) => [id.0, 0],
+            Change::PutSyncRegistration(sync) => [sync.id.0, sync.worker_registration.0],
+            Change::RemoveSyncRegistration(id) => [id.0, 0],
+            Change::Record(activity) => [activity.registration.map_or(0, |id| id.0), 0],
+        };
+        let id = ids.into_iter().find(|&id| i64::try_from(id).is_err())?;
+        Some(format!("the id {id} is larger than {}", i64::MAX))
+    })
 }
