@@ -124,6 +124,6 @@ async function refresh(): Promise<void> {
 
 function reachable(yes: boolean): void {
   if (yes) view.status("good", "Connected. Messages are sent at once.");
-  else view.status("wait", "Inbox out of reach. Messages wait here and send themselves.");
+  else view.status("wait", "Inbox out of reach. Messages will go by themselves.");
 }
 
