@@ -5,22 +5,29 @@ mod facts;
 use crate::connection::ConnectionCell;
 use crate::message::{Answer, Message};
 use crate::observer::Observers;
-use crate::store::{Lease, Store, StoreError};
+use crate::store::{Lease, SkippedRecord, Store, StoreError};
 use crate::worker::{DispatchDone, WorkerBackend};
-use crate::{HostHandle, OpenError};
+use crate::{Clock, HostHandle, OpenError};
 use facts::Facts;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 use wakeworker_core::{
     Activity, AttemptId, AttemptOutcome, Change, Config, Connection, Dispatch, Durability, Effect, Engine,
     InFlight, Input, Monotonic, Now, RegisterError, RequestId, Snapshot, Step, SyncRegistered,
 };
 
-/// One engine, its store and its worker backend.
+/// One engine, its store and its worker backend, without a thread: what [`crate::Host`] runs, and what a simulator or a
+/// program with its own event loop may run instead.
 ///
 /// [`Driver::turn`] is the whole loop body: all inputs that have arrived share one commit (group commit, design
 /// decision 2), and no effect is performed before its changes are durable.
-pub(crate) struct Driver {
+pub struct Driver {
+    skipped: Vec<SkippedRecord>,
+    receiver: Receiver<Message>,
+    clock: Arc<dyn Clock>,
     config: Config,
     engine: Engine,
     store: Box<dyn Store>,
@@ -42,12 +49,15 @@ pub(crate) struct Driver {
 }
 
 /// Who is told what.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Observed {
     pub(crate) activity: Observers<Activity>,
     pub(crate) registered: Observers<SyncRegistered>,
     pub(crate) keep_awake: Observers<bool>,
 }
+
+/// Inputs that share one commit at most.
+const BATCH_MAX: usize = 1_024;
 
 /// Log lines kept while the store refuses them.
 const UNWRITTEN_LOG_MAX: usize = 1_000;
@@ -57,6 +67,7 @@ const STORE_RETRY_MS: u64 = 1_000;
 
 impl Driver {
     /// Takes the profile and restores the engine from it.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a driver, put together in one place")]
     pub(crate) fn open(
         mut config: Config,
         mut store: Box<dyn Store>,
@@ -64,14 +75,19 @@ impl Driver {
         network: ConnectionCell,
         host: HostHandle,
         observed: Observed,
-        now: Now,
+        receiver: Receiver<Message>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Driver, OpenError> {
+        let now = clock.now();
         let lease = store.acquire()?;
         let loaded = store.load(&lease)?;
         config.jitter_seed ^= loaded.installation_seed; // R92
         let mut step = Step::default();
         let engine = Engine::restore(config.clone(), loaded.snapshot, now, &mut step)?;
         let mut driver = Driver {
+            skipped: loaded.skipped,
+            receiver,
+            clock,
             config,
             engine,
             store,
@@ -92,9 +108,45 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Handles all `messages`, commits once, performs the effects. Returns after how many milliseconds to call again
-    /// if nothing else happens; `None` if there is nothing to wait for.
-    pub(crate) fn turn(&mut self, now: Now, messages: impl IntoIterator<Item = Message>) -> Option<u64> {
+    /// Records that could not be read at the start and were left as they are (R170).
+    pub fn skipped_records(&self) -> &[SkippedRecord] {
+        &self.skipped
+    }
+
+    /// Handles everything that has arrived, commits once, performs the effects. Returns after how many milliseconds to
+    /// call again if nothing else happens; `None` if there is nothing to wait for.
+    pub fn turn(&mut self) -> Option<u64> {
+        let batch: Vec<Message> = self.receiver.try_iter().take(BATCH_MAX).collect();
+        self.handle_batch(batch)
+    }
+
+    /// The engine thread: sleeps until something happens or is due, and ticks for nothing else. Ends at a shutdown.
+    pub(crate) fn run(mut self) {
+        let mut batch = Vec::new();
+        let mut wait_ms = None;
+        loop {
+            let first = match wait_ms {
+                None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(ms) => self.receiver.recv_timeout(Duration::from_millis(ms)),
+            };
+            match first {
+                Ok(message) => batch.push(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            batch.extend(self.receiver.try_iter().take(BATCH_MAX - batch.len()));
+            let shutdown = batch.iter().any(|message| matches!(message, Message::Shutdown));
+            wait_ms = self.handle_batch(batch.drain(..));
+            if shutdown {
+                break;
+            }
+        }
+        // A profile that could not be given back is taken over as after a crash: nothing is lost by it.
+        drop(self.shut_down());
+    }
+
+    fn handle_batch(&mut self, messages: impl IntoIterator<Item = Message>) -> Option<u64> {
+        let now = self.clock.now();
         self.recover_if_due(now);
         let mut queries = Vec::new();
         let mut kept = Vec::new();
@@ -135,7 +187,7 @@ impl Driver {
     }
 
     /// Refuses what still waits and gives the profile back.
-    pub(crate) fn shut_down(self) -> Result<(), StoreError> {
+    pub fn shut_down(self) -> Result<(), StoreError> {
         let Driver { mut store, lease, backend, requests, .. } = self;
         backend.shutdown();
         drop(requests);
@@ -274,4 +326,10 @@ impl Driver {
 /// Facts that their source states once and the store keeps: they must reach the next engine if this one is lost.
 fn must_not_be_lost(input: &Input) -> bool {
     matches!(input, Input::AttemptEnded { .. } | Input::ActiveWorkerChanged { .. })
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("engine", &self.engine).finish_non_exhaustive()
+    }
 }

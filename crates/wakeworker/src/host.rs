@@ -5,19 +5,18 @@ use crate::connection::ConnectionCell;
 use crate::driver::{Driver, Observed};
 use crate::error::{OpenError, QueryError};
 use crate::message::{Answer, Message};
-use crate::network::{NetworkMonitor, OnConnectionChange};
-use crate::observer::{Observers, Subscription};
+use crate::network::{NetworkMonitor, OnChange};
+use crate::observer::Subscription;
 use crate::pending::Pending;
-use crate::store::{ActivityQuery, RecordedActivity, Store};
+use crate::store::{ActivityQuery, RecordedActivity, SkippedRecord, Store};
 use crate::worker::WorkerBackend;
 use crate::{ServiceWorkerManager, SyncManager};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 use wakeworker_core::{
     ActiveWorker, Activity, AttemptId, AttemptOutcome, ClientId, Config, Connection, Engine, FrameType,
     Input, Now, PermissionName, PermissionState, RegisterError, RequestId, Resolution, StorageKey, SyncKind,
@@ -30,6 +29,7 @@ pub struct Host {
     handle: HostHandle,
     network: Option<Box<dyn NetworkMonitor>>,
     thread: Option<JoinHandle<()>>,
+    skipped: Vec<SkippedRecord>,
 }
 
 /// What a [`Host`] is made of.
@@ -62,9 +62,6 @@ pub struct ClientGuard {
     id: ClientId,
 }
 
-/// Inputs that share one commit at most.
-const BATCH_MAX: usize = 1_024;
-
 impl Host {
     /// Starts describing a host over `store`.
     pub fn builder(store: Box<dyn Store>) -> HostBuilder {
@@ -80,6 +77,11 @@ impl Host {
     /// A handle that may outlive this value; it then answers everything with "shutting down".
     pub fn handle(&self) -> HostHandle {
         self.handle.clone()
+    }
+
+    /// Records of the profile that could not be read at the start and were left as they are (R170).
+    pub fn skipped_records(&self) -> &[SkippedRecord] {
+        &self.skipped
     }
 }
 
@@ -109,48 +111,75 @@ impl HostBuilder {
     }
 
     /// Takes the profile, restores its engine and starts it. Entries that may fire do so at once (R168).
-    pub fn open(self) -> Result<Host, OpenError> {
+    pub fn open(mut self) -> Result<Host, OpenError> {
+        let connections = self.take_connections();
+        let (driver, handle, cell) = self.build()?;
+        let skipped = driver.skipped_records().to_vec();
+        let thread = std::thread::Builder::new()
+            .name("wakeworker-engine".into())
+            .spawn(move || driver.run())
+            .map_err(OpenError::Thread)?;
+        let network = connections.connect(&handle, &cell);
+        Ok(Host { handle, network: Some(network), thread: Some(thread), skipped })
+    }
+
+    /// The same without a thread: the caller runs [`Driver::turn`] whenever something was sent or is due. The network
+    /// monitor must be kept as long as the driver runs.
+    pub fn driver(mut self) -> Result<(Driver, HostHandle, Box<dyn NetworkMonitor>), OpenError> {
+        let connections = self.take_connections();
+        let (driver, handle, cell) = self.build()?;
+        let network = connections.connect(&handle, &cell);
+        Ok((driver, handle, network))
+    }
+
+    fn take_connections(&mut self) -> Connections {
+        let backend = self.backend.get_or_insert_with(|| Arc::new(NoBackend));
+        let network = self.network.take().unwrap_or_else(|| Box::new(AlwaysOnline));
+        Connections { backend: Arc::clone(backend), network }
+    }
+
+    fn build(self) -> Result<(Driver, HostHandle, ConnectionCell), OpenError> {
         let (sender, receiver) = channel();
-        let observed = Observed {
-            activity: Observers::new(),
-            registered: Observers::new(),
-            keep_awake: Observers::new(),
+        let observed = Observed::default();
+        let shared = Shared {
+            sender,
+            next_request: AtomicU64::new(1),
+            next_client: AtomicU64::new(1),
+            observed: observed.clone(),
         };
-        let handle = HostHandle {
-            shared: Arc::new(Shared {
-                sender,
-                next_request: AtomicU64::new(1),
-                next_client: AtomicU64::new(1),
-                observed: observed.clone(),
-            }),
-        };
+        let handle = HostHandle { shared: Arc::new(shared) };
         let backend = self.backend.unwrap_or_else(|| Arc::new(NoBackend));
         let cell = ConnectionCell::default();
         let driver = Driver::open(
             self.config,
             self.store,
-            Arc::clone(&backend),
+            backend,
             cell.clone(),
             handle.clone(),
             observed,
-            self.clock.now(),
+            receiver,
+            self.clock,
         )?;
-        let clock = self.clock;
-        let thread = std::thread::Builder::new()
-            .name("wakeworker-engine".into())
-            .spawn(move || run(driver, &receiver, clock.as_ref()))
-            .map_err(OpenError::Thread)?;
-        backend.attach(handle.clone());
-        let mut network = self.network.unwrap_or_else(|| Box::new(AlwaysOnline));
-        let told = handle.clone();
-        let changed = cell.clone();
-        let initial = network.start(Box::new(move |connection| {
+        Ok((driver, handle, cell))
+    }
+}
+
+/// What is told of the host once its engine exists.
+struct Connections {
+    backend: Arc<dyn WorkerBackend>,
+    network: Box<dyn NetworkMonitor>,
+}
+
+impl Connections {
+    fn connect(self, handle: &HostHandle, cell: &ConnectionCell) -> Box<dyn NetworkMonitor> {
+        self.backend.attach(handle.clone());
+        let mut network = self.network;
+        let (told, changed) = (handle.clone(), cell.clone());
+        network.start(Box::new(move |connection| {
             changed.set(connection);
-            told.input(Input::NetworkChanged(connection));
+            told.input(Input::NetworkChanged(connection)); // R55, R56
         }));
-        cell.set(initial);
-        handle.input(Input::NetworkChanged(initial)); // R55
-        Ok(Host { handle, network: Some(network), thread: Some(thread) })
+        network
     }
 }
 
@@ -394,37 +423,12 @@ impl fmt::Debug for HostBuilder {
     }
 }
 
-/// The engine thread: sleeps until something happens or is due, and ticks for nothing else.
-fn run(mut driver: Driver, receiver: &Receiver<Message>, clock: &dyn Clock) {
-    let mut batch = Vec::new();
-    let mut wait_ms = None;
-    loop {
-        let first = match wait_ms {
-            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(ms) => receiver.recv_timeout(Duration::from_millis(ms)),
-        };
-        match first {
-            Ok(message) => batch.push(message),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        batch.extend(receiver.try_iter().take(BATCH_MAX - batch.len()));
-        let shutdown = batch.iter().any(|message| matches!(message, Message::Shutdown));
-        wait_ms = driver.turn(clock.now(), batch.drain(..));
-        if shutdown {
-            break;
-        }
-    }
-    // A profile that could not be given back is taken over as after a crash: nothing is lost by it.
-    drop(driver.shut_down());
-}
-
 /// Stands in where a host watches no network: a connection of unknown kind that never changes (R53).
 struct AlwaysOnline;
 
 impl NetworkMonitor for AlwaysOnline {
-    fn start(&mut self, _on_change: OnConnectionChange) -> Connection {
-        Connection::Unknown
+    fn start(&mut self, on_change: OnChange) {
+        on_change(Connection::Unknown);
     }
 }
 

@@ -15,6 +15,7 @@ mod sync_manager;
 mod worker;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use driver::Driver;
 pub use error::{OpenError, QueryError};
 pub use host::{ClientGuard, Host, HostBuilder, HostHandle};
 pub use observer::Subscription;

@@ -22,10 +22,6 @@ pub struct Subscription {
 }
 
 impl<T> Observers<T> {
-    pub(crate) fn new() -> Observers<T> {
-        Observers { inner: Arc::new(Inner { next: AtomicU64::new(0), callbacks: Mutex::new(Vec::new()) }) }
-    }
-
     pub(crate) fn subscribe(&self, callback: impl Fn(&T) + Send + Sync + 'static) -> Subscription {
         let id = self.inner.next.fetch_add(1, Ordering::Relaxed);
         lock(&self.inner).push((id, Arc::new(callback)));
@@ -49,6 +45,12 @@ impl<T> Observers<T> {
 
     pub(crate) fn is_empty(&self) -> bool {
         lock(&self.inner).is_empty()
+    }
+}
+
+impl<T> Default for Observers<T> {
+    fn default() -> Observers<T> {
+        Observers { inner: Arc::new(Inner { next: AtomicU64::new(0), callbacks: Mutex::new(Vec::new()) }) }
     }
 }
 
