@@ -1,11 +1,9 @@
 //! Where the durable state of a profile lives.
 //!
 //! [`SqliteStore`] keeps a profile in a directory, [`MemoryStore`] keeps one for as long as the process lives. Both
-//! pass the same suite, [`conformance`]; a store of your own should pass it too.
+//! behave alike.
 
 mod activity_record;
-#[cfg(any(test, feature = "test-support"))]
-pub mod conformance;
 mod error;
 mod memory;
 mod sqlite;
@@ -20,17 +18,19 @@ use wakeworker_core::{Activity, Change, Durability, Snapshot};
 pub trait Store: Send {
     /// Takes the profile for this process, so that no other engine works on it at the same time.
     ///
-    /// Called again after a failed commit: then the store starts afresh from what is on the disk (design decision 3),
-    /// and leases given before are no longer valid.
+    /// A lease given before is no longer valid.
     fn acquire(&mut self) -> Result<Lease, StoreError>;
 
     /// Reads everything. A record that cannot be read is skipped and reported, never deleted (R170).
+    ///
+    /// After a failed commit the store first starts afresh, so that only what is durable counts (design decision 3).
     fn load(&mut self, lease: &Lease) -> Result<Loaded, StoreError>;
 
     /// Writes all of `changes` in their order, or nothing.
     ///
     /// A strict commit makes every earlier lazy one as durable as itself. Ids above `i64::MAX` are refused.
-    fn commit(&mut self, lease: &Lease, changes: &[Change], durability: Durability) -> Result<(), StoreError>;
+    fn commit(&mut self, lease: &Lease, changes: &[Change], durability: Durability)
+    -> Result<(), StoreError>;
 
     /// Reads the activity log, oldest first.
     fn activities(&mut self, query: &ActivityQuery) -> Result<Vec<RecordedActivity>, StoreError>;

@@ -1,0 +1,268 @@
+//! Registrations as rows.
+
+use super::{IdMarks, log};
+use crate::store::memory::orphan_problem;
+use crate::store::{ActivityLimits, SkippedRecord};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, Row, params};
+use std::collections::HashSet;
+use wakeworker_core::{
+    ActiveWorker, Change, StorageKey, SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag,
+    Timestamp, WorkerId, WorkerRegistration, WorkerRegistrationId,
+};
+
+/// Writes one change inside the transaction that is open.
+pub(super) fn write(
+    connection: &Connection,
+    change: &Change,
+    ids: &mut IdMarks,
+    limits: ActivityLimits,
+) -> rusqlite::Result<()> {
+    match change {
+        Change::PutWorkerRegistration(registration) => {
+            put_worker_registration(connection, registration)?;
+            ids.highest = ids.highest.max(registration.id.0);
+        }
+        Change::RemoveWorkerRegistration(WorkerRegistrationId(id)) => {
+            connection.prepare_cached("DELETE FROM worker_registration WHERE id = ?1")?.execute([id])?;
+            connection
+                .prepare_cached("DELETE FROM sync_registration WHERE worker_registration = ?1")?
+                .execute([id])?;
+            // The ids of what it owned are not known here, so the mark goes up in any case.
+            ids.stored = ids.highest;
+        }
+        Change::PutSyncRegistration(sync) => {
+            put_sync_registration(connection, sync)?;
+            ids.highest = ids.highest.max(sync.id.0);
+        }
+        Change::RemoveSyncRegistration(SyncRegistrationId(id)) => {
+            connection.prepare_cached("DELETE FROM sync_registration WHERE id = ?1")?.execute([id])?;
+            if *id > ids.stored {
+                ids.stored = ids.highest;
+            }
+        }
+        Change::Record(activity) => log::append(connection, activity, limits)?,
+    }
+    Ok(())
+}
+
+/// Writes the mark below which no id is given again.
+pub(super) fn store_last_id(connection: &Connection, last_id: u64) -> rusqlite::Result<()> {
+    connection.prepare_cached("UPDATE meta SET last_id = ?1")?.execute([last_id])?;
+    Ok(())
+}
+
+/// The marks of a database that was just opened.
+pub(super) fn id_marks(connection: &Connection) -> rusqlite::Result<IdMarks> {
+    connection.query_row(
+        "SELECT last_id, max(last_id, ifnull((SELECT max(id) FROM worker_registration), 0), \
+         ifnull((SELECT max(id) FROM sync_registration), 0)) FROM meta",
+        [],
+        |row| Ok(IdMarks { stored: row.get(0)?, highest: row.get(1)? }),
+    )
+}
+
+/// The random number of this installation.
+pub(super) fn installation_seed(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.query_row("SELECT installation_seed FROM meta", [], |row| row.get(0).map(i64::cast_unsigned))
+}
+
+/// All worker registrations that can be read; the others are added to `skipped` (R170).
+pub(super) fn worker_registrations(
+    connection: &Connection,
+    skipped: &mut Vec<SkippedRecord>,
+) -> rusqlite::Result<Vec<WorkerRegistration>> {
+    let mut statement = connection.prepare(
+        "SELECT id, storage_key, scope, script_url, active_worker, active_activated \
+         FROM worker_registration ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        keep("worker_registration", row, read_worker_registration(row), &mut found, skipped)?;
+    }
+    Ok(found)
+}
+
+/// All sync registrations that can be read and whose owner is among `owners`; the others are added to `skipped`.
+pub(super) fn sync_registrations(
+    connection: &Connection,
+    owners: &[WorkerRegistration],
+    skipped: &mut Vec<SkippedRecord>,
+) -> rusqlite::Result<Vec<SyncRegistration>> {
+    let owners: HashSet<WorkerRegistrationId> = owners.iter().map(|owner| owner.id).collect();
+    let mut statement = connection.prepare(
+        "SELECT id, worker_registration, kind, tag, registered_at_ms, attempts, interrupted_starts, attempts_max, \
+         not_before_ms, reregistered, min_interval_ms, anchor_ms, last_success_ms \
+         FROM sync_registration ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let sync = read_sync_registration(row).and_then(|sync| {
+            if owners.contains(&sync.worker_registration) {
+                Ok(sync)
+            } else {
+                Err(orphan_problem(sync.worker_registration))
+            }
+        });
+        keep("sync_registration", row, sync, &mut found, skipped)?;
+    }
+    Ok(found)
+}
+
+fn keep<T>(
+    table: &'static str,
+    row: &Row<'_>,
+    record: Result<T, String>,
+    found: &mut Vec<T>,
+    skipped: &mut Vec<SkippedRecord>,
+) -> rusqlite::Result<()> {
+    match record {
+        Ok(record) => found.push(record),
+        Err(problem) => skipped.push(SkippedRecord { table, id: row.get(0)?, problem }),
+    }
+    Ok(())
+}
+
+fn put_worker_registration(
+    connection: &Connection,
+    registration: &WorkerRegistration,
+) -> rusqlite::Result<()> {
+    let active = registration.active;
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO worker_registration \
+             (id, storage_key, scope, script_url, active_worker, active_activated) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            registration.id.0,
+            registration.storage_key.as_str(),
+            registration.scope,
+            registration.script_url,
+            active.map(|worker| worker.id.0.cast_signed()),
+            active.is_some_and(|worker| worker.activated),
+        ])?;
+    Ok(())
+}
+
+fn put_sync_registration(connection: &Connection, sync: &SyncRegistration) -> rusqlite::Result<()> {
+    let (min_interval, anchor, last_success) = match sync.options {
+        SyncOptions::OneShot => (None, None, None),
+        SyncOptions::Periodic { min_interval_ms, anchor, last_success } => {
+            (Some(min_interval_ms.cast_signed()), Some(anchor.0), last_success.map(|time| time.0))
+        }
+    };
+    let values = params![
+        sync.id.0,
+        sync.worker_registration.0,
+        sync.kind() as u8,
+        sync.tag.as_wtf8(),
+        sync.registered_at.0,
+        sync.attempts,
+        sync.interrupted_starts,
+        sync.attempts_max,
+        sync.not_before.map(|time| time.0),
+        sync.reregistered_while_firing,
+        min_interval,
+        anchor,
+        last_success,
+    ];
+    // The owner of an entry never changes in practice. Leaving it alone keeps the page of the owners' index clean,
+    // which is a third of what an update writes.
+    let written = connection
+        .prepare_cached(
+            "INSERT INTO sync_registration (id, worker_registration, kind, tag, registered_at_ms, attempts, \
+             interrupted_starts, attempts_max, not_before_ms, reregistered, min_interval_ms, anchor_ms, \
+             last_success_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+             ON CONFLICT (id) DO UPDATE SET kind = ?3, tag = ?4, registered_at_ms = ?5, attempts = ?6, \
+             interrupted_starts = ?7, attempts_max = ?8, not_before_ms = ?9, reregistered = ?10, \
+             min_interval_ms = ?11, anchor_ms = ?12, last_success_ms = ?13 WHERE worker_registration = ?2",
+        )?
+        .execute(values)?;
+    if written == 0 {
+        connection
+            .prepare_cached(
+                "REPLACE INTO sync_registration (id, worker_registration, kind, tag, registered_at_ms, attempts, \
+                 interrupted_starts, attempts_max, not_before_ms, reregistered, min_interval_ms, anchor_ms, \
+                 last_success_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?
+            .execute(values)?;
+    }
+    Ok(())
+}
+
+fn read_worker_registration(row: &Row<'_>) -> Result<WorkerRegistration, String> {
+    let storage_key: String = column(row, 1, "storage_key")?;
+    let active: Option<i64> = column(row, 4, "active_worker")?;
+    let activated: bool = flag(row, 5, "active_activated")?;
+    Ok(WorkerRegistration {
+        id: WorkerRegistrationId(id(row, 0, "id")?),
+        storage_key: StorageKey::from(storage_key.as_str()),
+        scope: column(row, 2, "scope")?,
+        script_url: column(row, 3, "script_url")?,
+        active: active.map(|worker| ActiveWorker { id: WorkerId(worker.cast_unsigned()), activated }),
+    })
+}
+
+fn read_sync_registration(row: &Row<'_>) -> Result<SyncRegistration, String> {
+    let options = match column(row, 2, "kind")? {
+        0_i64 => SyncOptions::OneShot,
+        1 => SyncOptions::Periodic {
+            min_interval_ms: column::<i64>(row, 10, "min_interval_ms")?.cast_unsigned(),
+            anchor: Timestamp(column(row, 11, "anchor_ms")?),
+            last_success: column::<Option<i64>>(row, 12, "last_success_ms")?.map(Timestamp),
+        },
+        kind => return Err(format!("unknown kind {kind}")),
+    };
+    Ok(SyncRegistration {
+        id: SyncRegistrationId(id(row, 0, "id")?),
+        worker_registration: WorkerRegistrationId(id(row, 1, "worker_registration")?),
+        tag: tag(row
+            .get_ref(3)
+            .and_then(|value| Ok(value.as_blob()?))
+            .map_err(|error| error.to_string())?)?,
+        options,
+        registered_at: Timestamp(column(row, 4, "registered_at_ms")?),
+        attempts: column(row, 5, "attempts")?,
+        interrupted_starts: column(row, 6, "interrupted_starts")?,
+        attempts_max: column(row, 7, "attempts_max")?,
+        not_before: column::<Option<i64>>(row, 8, "not_before_ms")?.map(Timestamp),
+        reregistered_while_firing: flag(row, 9, "reregistered")?,
+    })
+}
+
+/// The tag that is kept as these bytes (R12). Nearly all tags are plain UTF-8, which is quick to check.
+pub(super) fn tag(bytes: &[u8]) -> Result<Tag, String> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Tag::from(text)),
+        Err(_) => Tag::from_wtf8(bytes).ok_or_else(|| "the tag is not well-formed WTF-8".to_owned()),
+    }
+}
+
+/// The kind with this number.
+pub(super) fn kind(number: i64) -> Result<SyncKind, String> {
+    match number {
+        0 => Ok(SyncKind::BackgroundSync),
+        1 => Ok(SyncKind::PeriodicSync),
+        other => Err(format!("unknown kind {other}")),
+    }
+}
+
+/// A column as a Rust value, or what is wrong with it.
+pub(super) fn column<T: FromSql>(row: &Row<'_>, index: usize, name: &str) -> Result<T, String> {
+    row.get(index).map_err(|error| format!("column {name}: {error}"))
+}
+
+fn id(row: &Row<'_>, index: usize, name: &str) -> Result<u64, String> {
+    let value: i64 = column(row, index, name)?;
+    u64::try_from(value).map_err(|_| format!("column {name}: {value} is no id"))
+}
+
+fn flag(row: &Row<'_>, index: usize, name: &str) -> Result<bool, String> {
+    match column(row, index, name)? {
+        0_i64 => Ok(false),
+        1 => Ok(true),
+        other => Err(format!("column {name}: {other} is neither 0 nor 1")),
+    }
+}
