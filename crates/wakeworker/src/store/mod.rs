@@ -1,9 +1,11 @@
 //! Where the durable state of a profile lives.
 //!
 //! [`SqliteStore`] keeps a profile in a directory, [`MemoryStore`] keeps one for as long as the process lives. Both
-//! behave alike.
+//! pass the same suite (`conformance`, with the feature `test-support`); a store of your own should pass it too.
 
 mod activity_record;
+#[cfg(any(test, feature = "test-support"))]
+pub mod conformance;
 mod error;
 mod memory;
 mod sqlite;
