@@ -82,7 +82,7 @@ fn a_record_with_a_known_id_replaces_the_old_one(profile: &dyn Profile) {
     let old = sync_registration(3, 1, "outbox");
     store.commit(&[put_worker(1), put_worker(2), Change::PutSyncRegistration(old.clone())]);
 
-    let mut failed = old.clone();
+    let mut failed = old;
     failed.attempts = 1;
     failed.not_before = Some(Timestamp(9));
     let mut worker = worker_registration(1);
