@@ -1,0 +1,18 @@
+// What the engine provides beyond ECMAScript, and what the bundler understands.
+
+declare class DOMException {
+  constructor(message?: string, name?: string);
+  readonly name: string;
+  readonly message: string;
+  readonly code: number;
+}
+declare function atob(data: string): string;
+declare function btoa(data: string): string;
+/** esbuild evaluates the module when this is called for the first time. */
+declare function require(path: string): unknown;
+
+/** The internals of fake-indexeddb; build.mjs resolves the path past the package's exports. */
+declare module "fake-indexeddb/esm/*" {
+  const value: { new (...args: unknown[]): object; prototype: object; only(key: unknown): object };
+  export default value;
+}

@@ -1,0 +1,230 @@
+// Bodies of requests and responses (Fetch standard, sections 2.2.4 and 5.2-5.3).
+
+import { blobBytes, blobFromBytes, isBlob, joinBytes } from "./blob.ts";
+import { utf8Decode, utf8Encode } from "./encoding.ts";
+import { decodeMultipart, encodeMultipart, FormData, isFormData } from "./form-data.ts";
+import { isUrlSearchParams, parseUrlencoded } from "./url.ts";
+import { bufferSourceBytes, isObject, toUSVString } from "./webidl.ts";
+import { jsonParse, promiseResolve } from "./boundary.ts";
+import type { ByteStream } from "./streams.ts";
+
+/** A source of chunks that only we can see, such as the network. `pull` gives null at the end. */
+export interface ChunkSource {
+  pull(): Promise<Uint8Array<ArrayBuffer> | null>;
+  cancel(reason: unknown): void;
+}
+
+function streams(): typeof import("./streams.ts") {
+  return require("./streams.ts") as typeof import("./streams.ts");
+}
+
+/**
+ * A body: bytes, chunks that we pull, or a stream that a script holds. The stream object, and with it the streams
+ * library, is made only when a script asks for `body`.
+ */
+export class Body {
+  #bytes: Uint8Array<ArrayBuffer> | null;
+  #source: ChunkSource | null;
+  #stream: ByteStream | null;
+  #used = false;
+
+  private constructor(bytes: Uint8Array<ArrayBuffer> | null, source: ChunkSource | null, stream: ByteStream | null) {
+    this.#bytes = bytes;
+    this.#source = source;
+    this.#stream = stream;
+  }
+
+  static fromBytes(bytes: Uint8Array<ArrayBuffer>): Body {
+    return new Body(bytes, null, null);
+  }
+  static fromSource(source: ChunkSource): Body {
+    return new Body(null, source, null);
+  }
+  static fromStream(stream: ByteStream): Body {
+    return new Body(null, null, stream);
+  }
+
+  /** True if the body has no bytes of its own, so a request with it cannot be sent again. */
+  get isStream(): boolean {
+    return this.#bytes === null;
+  }
+
+  get used(): boolean {
+    return this.#used || (this.#stream !== null && streams().isDisturbed(this.#stream));
+  }
+
+  /** Used, or being read by somebody right now. */
+  get unusable(): boolean {
+    return this.used || this.#stream?.locked === true;
+  }
+
+  /** The bytes, if they are at hand without waiting and nobody has begun to read. */
+  get bytesAtHand(): Uint8Array<ArrayBuffer> | null {
+    return this.#bytes !== null && this.#stream === null ? this.#bytes : null;
+  }
+
+  /** What the `body` attribute shows. */
+  get stream(): ByteStream {
+    if (this.#stream === null) {
+      const source = this.#source ?? chunksOf(this.#bytes ?? new Uint8Array(0));
+      this.#stream = streams().byteStream(
+        () => source.pull(),
+        (reason) => source.cancel(reason),
+      );
+      if (this.#used) void streams().readerOf(this.#stream).cancel();
+    }
+    return this.#stream;
+  }
+
+  /** Takes the body to read it once; the caller has checked `unusable`. */
+  takeSource(): ChunkSource {
+    if (this.#stream !== null) {
+      const reader = streams().readerOf(this.#stream);
+      this.#used = true;
+      return {
+        async pull() {
+          const { done, value } = await reader.read();
+          if (done) return null;
+          if (!(value instanceof Uint8Array)) throw new TypeError("a chunk of the body's stream is not a Uint8Array");
+          return value as Uint8Array<ArrayBuffer>;
+        },
+        cancel(reason) {
+          reader.cancel(reason).catch(() => {});
+        },
+      };
+    }
+    this.#used = true;
+    return this.#source ?? chunksOf(this.#bytes ?? new Uint8Array(0));
+  }
+
+  /** All bytes, in an array of the caller's own. */
+  async readAll(): Promise<Uint8Array<ArrayBuffer>> {
+    const atHand = this.bytesAtHand;
+    if (atHand !== null) {
+      this.#used = true;
+      return atHand.slice();
+    }
+    const source = this.takeSource();
+    const chunks: Uint8Array[] = [];
+    for (let chunk = await source.pull(); chunk !== null; chunk = await source.pull()) chunks.push(chunk);
+    return joinBytes(chunks);
+  }
+
+  /** Fetch "clone a body". */
+  clone(): Body {
+    const atHand = this.bytesAtHand;
+    if (atHand !== null) return Body.fromBytes(atHand);
+    const [mine, copy] = streams().teeStream(this.stream);
+    this.#stream = mine;
+    this.#source = null;
+    this.#bytes = null;
+    return Body.fromStream(copy);
+  }
+
+  /** Moves the content to a new body and leaves this one used, as `new Request(request)` does. */
+  transfer(): Body {
+    const moved = new Body(this.#bytes, this.#source, null);
+    if (this.#stream !== null) {
+      const source = this.takeSource();
+      moved.#bytes = null;
+      moved.#source = source;
+    }
+    this.#used = true;
+    return moved;
+  }
+
+  /** The reader lost interest. */
+  cancel(reason: unknown): void {
+    if (this.#stream !== null) {
+      if (!this.#stream.locked) streams().cancelStream(this.#stream, reason);
+    } else {
+      this.#source?.cancel(reason);
+    }
+  }
+}
+
+function chunksOf(bytes: Uint8Array<ArrayBuffer>): ChunkSource {
+  let rest: Uint8Array<ArrayBuffer> | null = bytes.byteLength === 0 ? null : bytes.slice();
+  return {
+    pull() {
+      const chunk = rest;
+      rest = null;
+      return promiseResolve(chunk);
+    },
+    cancel() {
+      rest = null;
+    },
+  };
+}
+
+/** Fetch "extract a body": the body and the Content-Type that goes with it. */
+export function extractBody(value: unknown, keepalive: boolean = false): { body: Body; type: string | null } {
+  if (isBlob(value)) return { body: Body.fromBytes(blobBytes(value)), type: value.type === "" ? null : value.type };
+  const bytes = bufferSourceBytes(value);
+  if (bytes !== null) return { body: Body.fromBytes(new Uint8Array(bytes)), type: null };
+  if (isFormData(value)) {
+    const encoded = encodeMultipart(value);
+    return { body: Body.fromBytes(encoded.bytes), type: encoded.type };
+  }
+  if (isUrlSearchParams(value)) {
+    return { body: Body.fromBytes(utf8Encode(value.toString())), type: "application/x-www-form-urlencoded;charset=UTF-8" };
+  }
+  if (isObject(value) && "getReader" in value && streams().isReadableStream(value)) {
+    if (keepalive) throw new TypeError("a request with keepalive cannot have a stream as its body");
+    if (streams().isDisturbed(value) || value.locked) throw new TypeError("the stream given as body is locked or was already read");
+    return { body: Body.fromStream(value), type: null };
+  }
+  return { body: Body.fromBytes(utf8Encode(toUSVString(value))), type: "text/plain;charset=UTF-8" };
+}
+
+/** What Request and Response share. */
+export interface BodyOwner {
+  body: Body | null;
+  /** The essence and parameters of its Content-Type, or null. */
+  contentType(): string | null;
+}
+
+export type BodyFormat = "arrayBuffer" | "blob" | "bytes" | "formData" | "json" | "text";
+
+/** Fetch "consume body". Never throws; every failure rejects. */
+export async function consumeBody(owner: BodyOwner, format: BodyFormat): Promise<unknown> {
+  const { body } = owner;
+  if (body !== null && body.unusable) {
+    throw new TypeError(body.used ? "the body was already read" : "the body is locked by a reader");
+  }
+  const bytes = body === null ? new Uint8Array(0) : await body.readAll();
+  switch (format) {
+    case "arrayBuffer":
+      return bytes.buffer;
+    case "bytes":
+      return bytes;
+    case "text":
+      return utf8Decode(bytes);
+    case "json":
+      return jsonParse(utf8Decode(bytes));
+    case "blob":
+      return blobFromBytes(bytes, blobType(owner.contentType()));
+    default:
+      return parseForm(bytes, owner.contentType());
+  }
+}
+
+function blobType(contentType: string | null): string {
+  return contentType === null || !/^[^\s/;]+\/[^\s/;]+/.test(contentType.trim()) ? "" : contentType.trim().toLowerCase().replace(/boundary=.*$/, (boundary) => contentType.trim().slice(-boundary.length));
+}
+
+function parseForm(bytes: Uint8Array, contentType: string | null): FormData {
+  const essence = (contentType?.split(";")[0] ?? "").trim().toLowerCase();
+  if (essence === "multipart/form-data") {
+    const match = /;\s*boundary=(?:"([^"]*)"|([^;\s]*))/i.exec(contentType as string);
+    const boundary = match?.[1] ?? match?.[2] ?? "";
+    if (boundary === "") throw new TypeError("formData: the Content-Type has no boundary");
+    return decodeMultipart(bytes, boundary);
+  }
+  if (essence === "application/x-www-form-urlencoded") {
+    const form = new FormData();
+    for (const [name, value] of parseUrlencoded(utf8Decode(bytes))) form.append(name, value);
+    return form;
+  }
+  throw new TypeError(`formData: the Content-Type "${contentType ?? ""}" is neither multipart/form-data nor application/x-www-form-urlencoded`);
+}

@@ -1,0 +1,273 @@
+// EventTarget (DOM standard, section 2.7), dispatch, and event handler attributes (HTML 8.1.8.1).
+
+import { defineProperty } from "./boundary.ts";
+import { type Event, cancel, eventState, isEvent } from "./event.ts";
+import { callScript } from "./tasks.ts";
+import { defineInterface, isObject, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
+import type { AbortSignal } from "./abort.ts";
+
+interface Listener {
+  type: string;
+  callback: object;
+  capture: boolean;
+  once: boolean;
+  passive: boolean;
+  removed: boolean;
+  /** Set for the listener behind an event handler attribute. */
+  handler: Handler | null;
+}
+
+interface Handler {
+  value: object | null;
+  listener: Listener;
+}
+
+/** Installs private state on an object that some other constructor made, such as the global. */
+class ReturnOverride {
+  constructor(object: object) {
+    // A constructor may return any object, which is how a private field gets onto the global.
+    return object;
+  }
+}
+
+class TargetState extends ReturnOverride {
+  #listeners: Listener[] = [];
+  #handlers: Map<string, Handler> | null = null;
+
+  static has(object: object): boolean {
+    return #listeners in object;
+  }
+  static listeners(object: object): Listener[] {
+    if (!(#listeners in object)) throw new TypeError("Illegal invocation");
+    return object.#listeners;
+  }
+  static setListeners(object: object, listeners: Listener[]): void {
+    (object as TargetState).#listeners = listeners;
+  }
+  static handlers(object: object, create: boolean): Map<string, Handler> | null {
+    if (!(#listeners in object)) throw new TypeError("Illegal invocation");
+    if (object.#handlers === null && create) object.#handlers = new Map();
+    return object.#handlers;
+  }
+}
+
+/** Makes an object an event target although EventTarget's constructor did not make it. */
+export function makeEventTarget(object: object): void {
+  new TargetState(object);
+}
+
+/** Web IDL: an operation called without `this` means the global. */
+function thisTarget(target: unknown): EventTarget {
+  const object = target ?? globalThis;
+  if (!isObject(object) || !TargetState.has(object)) throw new TypeError("Illegal invocation");
+  return object as EventTarget;
+}
+
+/** True if the value is an event target. */
+export function isEventTarget(value: unknown): value is EventTarget {
+  return isObject(value) && TargetState.has(value);
+}
+
+/** Set by abort.ts: makes removal follow a signal; false if it is aborted already. */
+let followSignal: (signal: AbortSignal, remove: () => void) => boolean = () => true;
+export function setSignalFollower(follower: typeof followSignal): void {
+  followSignal = follower;
+}
+
+
+export class EventTarget {
+  constructor() {
+    makeEventTarget(this);
+  }
+
+  addEventListener(type: string, callback: unknown, options: unknown = undefined): void {
+    requireArguments(arguments.length, 2, "addEventListener");
+    const target = thisTarget(this);
+    const name = toDOMString(type);
+    if (callback !== null && callback !== undefined && !isObject(callback)) {
+      throw new TypeError("addEventListener: argument 2 is neither a function nor an object");
+    }
+    const capture = flattenCapture(options);
+    let once = false;
+    let passive = false;
+    let signal: AbortSignal | undefined;
+    if (isObject(options)) {
+      const members = toDictionary(options, "AddEventListenerOptions");
+      once = Boolean(members.once);
+      passive = Boolean(members.passive);
+      signal = members.signal as AbortSignal | undefined;
+    }
+    if (callback === null || callback === undefined) {
+      if (signal !== undefined) followSignal(signal, () => {});
+      return;
+    }
+    const listeners = TargetState.listeners(target);
+    const listener: Listener = { type: name, callback, capture, once, passive, removed: false, handler: null };
+    if (signal !== undefined && !followSignal(signal, () => remove(target, listener))) return;
+    for (const other of listeners) {
+      if (other.type === name && other.callback === callback && other.capture === capture && other.handler === null) return;
+    }
+    listeners.push(listener);
+  }
+
+  removeEventListener(type: string, callback: unknown, options: unknown = undefined): void {
+    requireArguments(arguments.length, 2, "removeEventListener");
+    const target = thisTarget(this);
+    const name = toDOMString(type);
+    const capture = flattenCapture(options);
+    for (const listener of TargetState.listeners(target)) {
+      if (listener.type === name && listener.callback === callback && listener.capture === capture && listener.handler === null) {
+        remove(target, listener);
+        return;
+      }
+    }
+  }
+
+  dispatchEvent(event: Event): boolean {
+    requireArguments(arguments.length, 1, "dispatchEvent");
+    const target = thisTarget(this);
+    if (!isEvent(event)) throw new TypeError("dispatchEvent: argument 1 is not an Event");
+    const state = eventState(event);
+    if (state.dispatching || !state.initialized) {
+      throw new DOMException("the event is already being dispatched", "InvalidStateError");
+    }
+    state.trusted = false;
+    dispatch(target, event);
+    return !state.canceled;
+  }
+}
+defineInterface(EventTarget, "EventTarget");
+
+function flattenCapture(options: unknown): boolean {
+  if (typeof options === "boolean") return options;
+  return isObject(options) ? Boolean((options as { capture?: unknown }).capture) : Boolean(options);
+}
+
+function remove(target: EventTarget, listener: Listener): void {
+  listener.removed = true;
+  // A new array: a dispatch that is under way goes on over the old one.
+  TargetState.setListeners(
+    target,
+    TargetState.listeners(target).filter((other) => other !== listener),
+  );
+}
+
+/** The types for which a target has listeners. */
+export function listenedTypes(target: object): string[] {
+  return [...new Set(TargetState.listeners(target).map((listener) => listener.type))];
+}
+
+/** True if the target has a listener for the type. */
+export function hasListener(target: object, type: string): boolean {
+  return TargetState.listeners(target).some((listener) => listener.type === type);
+}
+
+/**
+ * Dispatches an event at a target whose ancestors, nearest first, are `ancestors`. Exceptions of listeners are
+ * reported and the others go on; gives back whether a listener threw.
+ */
+export function dispatch(target: EventTarget, event: Event, ancestors: readonly EventTarget[] = []): boolean {
+  const state = eventState(event);
+  state.dispatching = true;
+  state.target = target;
+  state.path = [target, ...ancestors];
+  let threw = false;
+  for (let i = ancestors.length - 1; i >= 0 && !state.stopped; i -= 1) {
+    state.phase = 1;
+    threw = invoke(ancestors[i] as EventTarget, event, "capturing") || threw;
+  }
+  if (!state.stopped) {
+    state.phase = 2;
+    threw = invoke(target, event, "capturing") || threw;
+  }
+  if (!state.stopped) threw = invoke(target, event, "bubbling") || threw;
+  if (state.bubbles) {
+    for (const ancestor of ancestors) {
+      if (state.stopped) break;
+      state.phase = 3;
+      threw = invoke(ancestor, event, "bubbling") || threw;
+    }
+  }
+  state.phase = 0;
+  state.currentTarget = null;
+  state.path = [];
+  state.dispatching = false;
+  state.stopped = state.stoppedImmediately = false;
+  return threw;
+}
+
+/** DOM "inner invoke": the listeners of one target in one phase. */
+function invoke(target: EventTarget, event: Event, phase: "capturing" | "bubbling"): boolean {
+  const state = eventState(event);
+  const listeners = TargetState.listeners(target);
+  if (listeners.length === 0) return false;
+  state.currentTarget = target;
+  let threw = false;
+  for (const listener of listeners.slice()) {
+    if (listener.removed || listener.type !== state.type || listener.capture !== (phase === "capturing")) continue;
+    if (listener.once) remove(target, listener);
+    state.passive = listener.passive;
+    threw = (listener.handler === null ? invokeCallback(listener.callback, event, target) : invokeHandler(listener.handler, event, target)) || threw;
+    state.passive = false;
+    if (state.stoppedImmediately) break;
+  }
+  return threw;
+}
+
+function invokeCallback(callback: object, event: Event, target: EventTarget): boolean {
+  if (typeof callback === "function") return callScript(callback, target, [event]).threw;
+  const call = (): void => {
+    const method = (callback as { handleEvent?: unknown }).handleEvent;
+    if (typeof method !== "function") throw new TypeError("the event listener has no callable `handleEvent`");
+    Reflect.apply(method, callback, [event]);
+  };
+  return callScript(call, undefined, []).threw;
+}
+
+/** HTML "the event handler processing algorithm". */
+function invokeHandler(handler: Handler, event: Event, target: EventTarget): boolean {
+  if (typeof handler.value !== "function") return false;
+  const isError = event.type === "error" && (target as unknown) === globalThis && "lineno" in event;
+  const error = event as unknown as { message: string; filename: string; lineno: number; colno: number; error: unknown };
+  const args = isError ? [error.message, error.filename, error.lineno, error.colno, error.error] : [event];
+  const { value, threw } = callScript(handler.value, target, args);
+  if (!threw && (isError ? value === true : value === false)) cancel(eventState(event));
+  return threw;
+}
+
+/** Defines event handler attributes such as `onsync` on an interface's prototype or on the global (R6). */
+export function defineEventHandlers(prototype: object, types: readonly string[]): void {
+  for (const type of types) {
+    const name = `on${type}`;
+    const accessors = {
+      get [name](): object | null {
+        return TargetState.handlers(thisTarget(this), false)?.get(type)?.value ?? null;
+      },
+      set [name](value: unknown) {
+        setHandler(thisTarget(this), type, isObject(value) ? value : null);
+      },
+    };
+    const descriptor = Object.getOwnPropertyDescriptor(accessors, name) as PropertyDescriptor;
+    defineProperty(prototype, name, descriptor);
+  }
+}
+
+function setHandler(target: EventTarget, type: string, value: object | null): void {
+  const handlers = TargetState.handlers(target, true) as Map<string, Handler>;
+  const existing = handlers.get(type);
+  if (existing !== undefined) {
+    if (value === null) {
+      handlers.delete(type);
+      remove(target, existing.listener);
+    } else {
+      existing.value = value;
+    }
+    return;
+  }
+  if (value === null) return;
+  const listener: Listener = { type, callback: value, capture: false, once: false, passive: false, removed: false, handler: null };
+  const handler: Handler = { value, listener };
+  listener.handler = handler;
+  handlers.set(type, handler);
+  TargetState.listeners(target).push(listener);
+}

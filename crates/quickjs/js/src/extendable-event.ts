@@ -1,0 +1,393 @@
+// ExtendableEvent and the functional events (service worker specification, sections 4.4-4.8; background sync, periodic sync).
+
+import { Event, eventState, MessageEvent } from "./event.ts";
+import { dispatch, type EventTarget, hasListener } from "./event-target.ts";
+import { host, jsonParse, jsonStringify, promiseResolve, then } from "./boundary.ts";
+import { describeError } from "./inspect.ts";
+import { deserializeForWorker } from "./structured-clone.ts";
+import { Body } from "./body.ts";
+import { makeRequest, isRequest, type Request, type RequestRecord } from "./request.ts";
+import { isResponse, type Response, responseRecord } from "./response.ts";
+import { messageSource } from "./message-source.ts";
+import { defineInterface, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
+
+/** The lifetime of one event (spec.md 7.2). */
+class Lifetime {
+  pending = 0;
+  timedOut = false;
+  /** The first rejection among all promises ever added (D33); null while there is none. */
+  rejection: { reason: unknown } | null = null;
+  #inactive: (() => void) | null = null;
+
+  /** Adds a promise. The count falls in a further microtask after its reactions, so those may still extend (R148). */
+  add(promise: Promise<unknown>): void {
+    this.pending += 1;
+    const settled = (): void => {
+      then(promiseResolve(undefined), () => {
+        this.pending -= 1;
+        this.check();
+      });
+    };
+    then(promise, settled, (reason) => {
+      this.rejection ??= { reason };
+      settled();
+    });
+  }
+
+  /** Calls `done` once the event is no longer active. */
+  whenInactive(done: () => void): void {
+    this.#inactive = done;
+    this.check();
+  }
+
+  check(): void {
+    if (this.pending > 0 || this.#inactive === null) return;
+    const done = this.#inactive;
+    this.#inactive = null;
+    done();
+  }
+}
+
+let lifetimeOf: (event: ExtendableEvent) => Lifetime;
+
+export class ExtendableEvent extends Event {
+  #lifetime = new Lifetime();
+
+  static {
+    lifetimeOf = (event) => event.#lifetime;
+  }
+
+  constructor(type: string, init: unknown = undefined) {
+    requireArguments(arguments.length, 1, "ExtendableEvent constructor");
+    super(type, init);
+  }
+
+  waitUntil(f: unknown): void {
+    const lifetime = this.#lifetime;
+    requireArguments(arguments.length, 1, "waitUntil");
+    // Web IDL converts the argument to a promise before the steps below run.
+    const promise = promiseResolve(f);
+    const state = eventState(this);
+    // R149
+    if (!state.trusted) {
+      ignoreRejection(promise);
+      throw new DOMException("waitUntil: the event was made by a script", "InvalidStateError");
+    }
+    // R148, R89, D8
+    if (lifetime.timedOut || !(lifetime.pending > 0 || state.dispatching)) {
+      ignoreRejection(promise);
+      throw new DOMException(`waitUntil: the event ${lifetime.timedOut ? "has exceeded its time limit" : "has ended"}`, "InvalidStateError");
+    }
+    lifetime.add(promise);
+  }
+}
+defineInterface(ExtendableEvent, "ExtendableEvent");
+
+/** A refused promise is not ours to judge, and the script already sees the exception. */
+function ignoreRejection(promise: Promise<unknown>): void {
+  then(promise, () => {}, () => {});
+}
+
+export class InstallEvent extends ExtendableEvent {}
+defineInterface(InstallEvent, "InstallEvent");
+
+/** The required dictionary argument of SyncEvent and its kin (R7, R9). */
+function requiredInit(given: number, init: unknown, name: string, member: string): { readonly [member: string]: unknown } {
+  requireArguments(given, 2, `${name} constructor`);
+  const members = toDictionary(init, `${name}Init`);
+  if (members[member] === undefined) throw new TypeError(`${name} constructor: init.${member} is required`);
+  return members;
+}
+
+export class SyncEvent extends ExtendableEvent {
+  #tag: string;
+  #lastChance: boolean;
+  constructor(type: string, init: unknown) {
+    const members = requiredInit(arguments.length, init, "SyncEvent", "tag");
+    super(type, init);
+    // Dictionary members are read in the order of their names (R8).
+    this.#lastChance = Boolean(members.lastChance);
+    this.#tag = toDOMString(members.tag);
+  }
+  get tag(): string {
+    return this.#tag;
+  }
+  get lastChance(): boolean {
+    return this.#lastChance;
+  }
+}
+defineInterface(SyncEvent, "SyncEvent");
+
+export class PeriodicSyncEvent extends ExtendableEvent {
+  #tag: string;
+  constructor(type: string, init: unknown) {
+    const members = requiredInit(arguments.length, init, "PeriodicSyncEvent", "tag");
+    super(type, init);
+    this.#tag = toDOMString(members.tag);
+  }
+  get tag(): string {
+    return this.#tag;
+  }
+}
+defineInterface(PeriodicSyncEvent, "PeriodicSyncEvent");
+
+export class ExtendableMessageEvent extends ExtendableEvent {
+  #message: MessageEvent;
+  constructor(type: string, init: unknown = undefined) {
+    requireArguments(arguments.length, 1, "ExtendableMessageEvent constructor");
+    super(type, init);
+    this.#message = new MessageEvent(type, init);
+  }
+  get data(): unknown {
+    return this.#message.data;
+  }
+  get origin(): string {
+    return this.#message.origin;
+  }
+  get lastEventId(): string {
+    return this.#message.lastEventId;
+  }
+  get source(): unknown {
+    return this.#message.source;
+  }
+  get ports(): readonly unknown[] {
+    return this.#message.ports;
+  }
+}
+defineInterface(ExtendableMessageEvent, "ExtendableMessageEvent");
+
+interface FetchEventState {
+  entered: boolean;
+  response: Promise<unknown> | null;
+  settleHandled: { resolve: () => void; reject: (reason: unknown) => void };
+}
+
+let fetchEventState: (event: FetchEvent) => FetchEventState;
+
+export class FetchEvent extends ExtendableEvent {
+  #request: Request;
+  #clientId: string;
+  #resultingClientId: string;
+  #replacesClientId: string;
+  #preloadResponse: Promise<unknown>;
+  #handled: Promise<unknown>;
+  #state: FetchEventState;
+
+  static {
+    fetchEventState = (event) => event.#state;
+  }
+
+  constructor(type: string, init: unknown) {
+    const members = requiredInit(arguments.length, init, "FetchEvent", "request");
+    super(type, init);
+    if (!isRequest(members.request)) throw new TypeError("FetchEvent constructor: init.request is not a Request");
+    const text = (value: unknown): string => (value === undefined ? "" : toDOMString(value));
+    this.#request = members.request;
+    this.#clientId = text(members.clientId);
+    this.#resultingClientId = text(members.resultingClientId);
+    this.#replacesClientId = text(members.replacesClientId);
+    this.#preloadResponse = members.preloadResponse === undefined ? promiseResolve(undefined) : promiseResolve(members.preloadResponse);
+    let settleHandled = { resolve: () => {}, reject: (_reason: unknown) => {} };
+    this.#handled =
+      members.handled === undefined
+        ? new Promise<void>((resolve, reject) => {
+            settleHandled = { resolve, reject };
+          })
+        : promiseResolve(members.handled);
+    ignoreRejection(this.#handled);
+    this.#state = { entered: false, response: null, settleHandled };
+  }
+  get request(): Request {
+    return this.#request;
+  }
+  get clientId(): string {
+    return this.#clientId;
+  }
+  get resultingClientId(): string {
+    return this.#resultingClientId;
+  }
+  get replacesClientId(): string {
+    return this.#replacesClientId;
+  }
+  get preloadResponse(): Promise<unknown> {
+    return this.#preloadResponse;
+  }
+  get handled(): Promise<unknown> {
+    return this.#handled;
+  }
+  respondWith(r: unknown): void {
+    const own = this.#state;
+    requireArguments(arguments.length, 1, "respondWith");
+    const promise = promiseResolve(r);
+    const state = eventState(this);
+    if (!state.trusted || !state.dispatching || own.entered) {
+      ignoreRejection(promise);
+      const why = own.entered ? "it was already called for this event" : state.trusted ? "the event has been dispatched already; call it before the handler returns" : "the event was made by a script";
+      throw new DOMException(`respondWith: ${why}`, "InvalidStateError");
+    }
+    lifetimeOf(this).add(promise);
+    state.stopped = true;
+    state.stoppedImmediately = true;
+    own.entered = true;
+    own.response = promise;
+  }
+}
+defineInterface(FetchEvent, "FetchEvent");
+
+const running = new Map<number, Lifetime>();
+
+/** The `timedOut` hook (R89, D8). */
+export function eventTimedOut(id: number): void {
+  const lifetime = running.get(id);
+  if (lifetime !== undefined) lifetime.timedOut = true;
+}
+
+/** The `dispatch` hook: makes the event, dispatches it at the global, and tells the host once how it ended. */
+export function dispatchFunctionalEvent(id: number, type: string, initText: string, body: ArrayBuffer | null): void {
+  const init = jsonParse(initText) as { readonly [member: string]: unknown };
+  const event = makeEvent(type, init, body);
+  const global = globalThis as unknown as EventTarget;
+  const handled = hasListener(global, event.type);
+  eventState(event).trusted = true;
+  const lifetime = lifetimeOf(event);
+  running.set(id, lifetime);
+  // R72, D9: what a handler throws is reported by the dispatcher and does not fail the event.
+  dispatch(global, event);
+  if (event instanceof FetchEvent) answerFetch(id, event, lifetime);
+  // D33: the judgement waits until the event is no longer active, and then covers every promise ever added (R66).
+  lifetime.whenInactive(() => {
+    running.delete(id);
+    const { rejection } = lifetime;
+    host.eventEnded(
+      id,
+      jsonStringify(rejection === null ? { ok: true, handled } : { ok: false, reason: "rejected", message: describeError(rejection.reason) }),
+    );
+  });
+}
+
+function makeEvent(type: string, init: { readonly [member: string]: unknown }, body: ArrayBuffer | null): ExtendableEvent {
+  switch (type) {
+    case "install":
+      return new InstallEvent(type);
+    case "sync":
+      return new SyncEvent(type, init);
+    case "periodicsync":
+      return new PeriodicSyncEvent(type, init);
+    case "message":
+      return makeMessageEvent(init);
+    case "fetch":
+      return makeFetchEvent(init, body);
+    default:
+      return new ExtendableEvent(type);
+  }
+}
+
+function makeMessageEvent(init: { readonly [member: string]: unknown }): ExtendableEvent {
+  const origin = init.origin ?? "";
+  const source = messageSource(init.source);
+  try {
+    return new ExtendableMessageEvent("message", { data: deserializeForWorker(String(init.data)), origin, source });
+  } catch {
+    return new ExtendableMessageEvent("messageerror", { origin, source });
+  }
+}
+
+function makeFetchEvent(init: { readonly [member: string]: unknown }, body: ArrayBuffer | null): FetchEvent {
+  const text = (name: string, otherwise: string): string => (typeof init[name] === "string" ? (init[name] as string) : otherwise);
+  const record: RequestRecord = {
+    method: text("method", "GET"),
+    url: text("url", ""),
+    headers: (init.headers as [string, string][] | undefined) ?? [],
+    body: body === null ? null : Body.fromBytes(new Uint8Array(body)),
+    mode: text("mode", "cors") as RequestRecord["mode"],
+    credentials: text("credentials", "same-origin") as RequestRecord["credentials"],
+    cache: text("cache", "default") as RequestRecord["cache"],
+    redirect: text("redirect", "follow") as RequestRecord["redirect"],
+    referrer: text("referrer", "about:client"),
+    referrerPolicy: text("referrerPolicy", ""),
+    integrity: text("integrity", ""),
+    keepalive: false,
+    destination: text("destination", ""),
+    isReload: init.isReload === true,
+  };
+  return new FetchEvent("fetch", {
+    request: makeRequest(record),
+    clientId: text("clientId", ""),
+    resultingClientId: text("resultingClientId", ""),
+    cancelable: true,
+  });
+}
+
+/** Sends what `respondWith` was given to the host. */
+function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
+  const { response, settleHandled } = fetchEventState(event);
+  const networkError = (message: string): void => {
+    host.fetchRespond(id, jsonStringify({ error: message }), null);
+    settleHandled.reject(new TypeError(message));
+  };
+  if (response === null) {
+    // A handler that cancels the event without an answer asks for a network error.
+    if (event.defaultPrevented) {
+      networkError("the event was cancelled by preventDefault()");
+    } else {
+      host.fetchRespond(id, null, null);
+      settleHandled.resolve();
+    }
+    return;
+  }
+  then(
+    response,
+    (value) => {
+      const problem = refusal(value, event.request);
+      if (problem !== null) {
+        networkError(problem);
+        return;
+      }
+      settleHandled.resolve();
+      const delivery = deliver(id, value as Response);
+      // The worker must live until the last chunk is out; a body that fails is not a failure of the event.
+      if (delivery !== null) lifetime.add(delivery);
+    },
+    (reason) => networkError(`the promise given to respondWith was rejected: ${describeError(reason)}`),
+  );
+}
+
+/** Why a value cannot answer the request, or null if it can. */
+function refusal(value: unknown, request: Request): string | null {
+  if (!isResponse(value)) return "respondWith was not given a Response";
+  const record = responseRecord(value);
+  if (record.type === "error") return "the Response given to respondWith is a network error";
+  if (record.type === "opaque" && request.mode !== "no-cors") return `an opaque Response cannot answer a request with mode "${request.mode}"`;
+  if (record.type === "opaqueredirect" && request.redirect !== "manual") return "an opaque redirect cannot answer a request that does not handle redirects itself";
+  if (record.redirected && request.redirect !== "follow") return "a redirected Response cannot answer a request that does not follow redirects";
+  if (record.body?.unusable === true) return "the body of the Response given to respondWith was already read or is locked";
+  return null;
+}
+
+/** Sends head and body; gives a promise for the end of a streamed body. */
+function deliver(id: number, response: Response): Promise<void> | null {
+  const { status, statusText, headers, url, redirected, type, body } = responseRecord(response);
+  const head = { status, statusText, headers, url, redirected, type, streaming: false };
+  if (body === null) {
+    host.fetchRespond(id, jsonStringify(head), null);
+    return null;
+  }
+  const bytes = body.bytesAtHand;
+  const source = body.takeSource();
+  if (bytes !== null) {
+    host.fetchRespond(id, jsonStringify(head), bytes.slice().buffer);
+    return null;
+  }
+  host.fetchRespond(id, jsonStringify({ ...head, streaming: true }), null);
+  return (async () => {
+    try {
+      for (let chunk = await source.pull(); chunk !== null; chunk = await source.pull()) {
+        host.fetchRespondChunk(id, chunk.slice().buffer, null);
+      }
+      host.fetchRespondChunk(id, null, null);
+    } catch (error) {
+      host.fetchRespondChunk(id, null, describeError(error).toWellFormed());
+    }
+  })();
+}
+

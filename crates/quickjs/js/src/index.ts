@@ -1,0 +1,112 @@
+// The bundle's entry: puts the interfaces on the global and connects the hooks.
+
+import { host, jsonStringify } from "./boundary.ts";
+import * as abort from "./abort.ts";
+import * as blob from "./blob.ts";
+import * as clients from "./clients.ts";
+import * as crypto from "./crypto.ts";
+import * as encoding from "./encoding.ts";
+import * as event from "./event.ts";
+import * as eventTarget from "./event-target.ts";
+import * as extendable from "./extendable-event.ts";
+import * as fetching from "./fetch.ts";
+import * as formData from "./form-data.ts";
+import * as global from "./global.ts";
+import * as headers from "./headers.ts";
+import * as navigator from "./navigator.ts";
+import { operationSettled } from "./operations.ts";
+import * as performance from "./performance.ts";
+import * as registration from "./registration.ts";
+import * as request from "./request.ts";
+import * as response from "./response.ts";
+import { runHook } from "./tasks.ts";
+import { SyncManager } from "./sync-manager.ts";
+import { timerFired } from "./timers.ts";
+import * as url from "./url.ts";
+import { expose, exposeLazily } from "./webidl.ts";
+
+const eager: Record<string, unknown> = {
+  AbortController: abort.AbortController,
+  AbortSignal: abort.AbortSignal,
+  Blob: blob.Blob,
+  Client: clients.Client,
+  Clients: clients.Clients,
+  Crypto: crypto.Crypto,
+  CustomEvent: event.CustomEvent,
+  ErrorEvent: event.ErrorEvent,
+  Event: event.Event,
+  EventTarget: eventTarget.EventTarget,
+  ExtendableEvent: extendable.ExtendableEvent,
+  ExtendableMessageEvent: extendable.ExtendableMessageEvent,
+  FetchEvent: extendable.FetchEvent,
+  File: blob.File,
+  FormData: formData.FormData,
+  Headers: headers.Headers,
+  InstallEvent: extendable.InstallEvent,
+  MessageEvent: event.MessageEvent,
+  Performance: performance.Performance,
+  PeriodicSyncEvent: extendable.PeriodicSyncEvent,
+  PermissionStatus: navigator.PermissionStatus,
+  Permissions: navigator.Permissions,
+  PromiseRejectionEvent: event.PromiseRejectionEvent,
+  Request: request.Request,
+  Response: response.Response,
+  ServiceWorker: registration.ServiceWorker,
+  ServiceWorkerGlobalScope: global.ServiceWorkerGlobalScope,
+  ServiceWorkerRegistration: registration.ServiceWorkerRegistration,
+  SyncEvent: extendable.SyncEvent,
+  SyncManager,
+  TextDecoder: encoding.TextDecoder,
+  TextEncoder: encoding.TextEncoder,
+  URL: url.URL,
+  URLSearchParams: url.URLSearchParams,
+  WindowClient: clients.WindowClient,
+  WorkerGlobalScope: global.WorkerGlobalScope,
+  WorkerLocation: navigator.WorkerLocation,
+  WorkerNavigator: navigator.WorkerNavigator,
+};
+for (const name in eager) expose(name, eager[name]);
+
+// The large libraries are evaluated when a script first names one of their interfaces.
+const indexedDbNames = [
+  "IDBCursor", "IDBCursorWithValue", "IDBDatabase", "IDBFactory", "IDBIndex", "IDBKeyRange", "IDBObjectStore", "IDBOpenDBRequest",
+  "IDBRecord", "IDBRequest", "IDBTransaction", "IDBVersionChangeEvent",
+];
+const indexedDb = (): typeof import("./indexeddb/index.ts") => require("./indexeddb/index.ts") as typeof import("./indexeddb/index.ts");
+for (const name of indexedDbNames) exposeLazily(name, () => indexedDb().interfaces[name]);
+const streamNames = [
+  "ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamDefaultController", "ReadableByteStreamController",
+  "ReadableStreamBYOBRequest", "WritableStream", "WritableStreamDefaultWriter", "WritableStreamDefaultController", "TransformStream",
+  "TransformStreamDefaultController", "ByteLengthQueuingStrategy", "CountQueuingStrategy",
+] as const;
+for (const name of streamNames) {
+  exposeLazily(name, () => (require("./streams.ts") as typeof import("./streams.ts")).streamInterface(name));
+}
+
+global.installGlobal();
+Object.defineProperty(globalThis, "indexedDB", {
+  get: Object.getOwnPropertyDescriptor(
+    {
+      get indexedDB() {
+        return indexedDb().indexedDB;
+      },
+    },
+    "indexedDB",
+  )?.get,
+  enumerable: true,
+  configurable: true,
+});
+
+host.connect({
+  timer: runHook(timerFired),
+  settled: runHook(operationSettled),
+  fetchHead: runHook(fetching.fetchHead),
+  fetchChunk: runHook(fetching.fetchChunk),
+  fetchFailed: runHook(fetching.fetchFailed),
+  listenedTypes: () => jsonStringify(eventTarget.listenedTypes(globalThis)),
+  dispatch: runHook(extendable.dispatchFunctionalEvent),
+  timedOut: runHook(extendable.eventTimedOut),
+  registrationChanged: runHook(registration.registrationChanged),
+  onLineChanged: runHook(navigator.onLineChanged),
+  unhandledRejection: runHook(global.unhandledRejection),
+});

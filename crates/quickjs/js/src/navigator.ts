@@ -1,0 +1,173 @@
+// WorkerLocation, WorkerNavigator and Permissions.
+
+import { Event, eventState } from "./event.ts";
+import { defineEventHandlers, dispatch, EventTarget } from "./event-target.ts";
+import { facts, host } from "./boundary.ts";
+import { parseUrl } from "./url.ts";
+import { defineInterface, internal, requireArguments, requireInternal, toDictionary, toDOMString } from "./webidl.ts";
+
+type LocationRecord = NonNullable<ReturnType<typeof parseUrl>>;
+
+let locationRecord: LocationRecord | null = null;
+
+/** The parsed URL of the script, made when first asked for. */
+function here(): LocationRecord {
+  locationRecord ??= parseUrl(facts.scriptUrl);
+  if (locationRecord === null) throw new TypeError(`the worker's script URL "${facts.scriptUrl}" is not a valid URL`);
+  return locationRecord;
+}
+
+export class WorkerLocation {
+  #ready = true;
+  constructor(token: unknown = undefined) {
+    requireInternal(token);
+  }
+  get href(): string {
+    void this.#ready;
+    return here().href;
+  }
+  toString(): string {
+    void this.#ready;
+    return here().href;
+  }
+  get origin(): string {
+    void this.#ready;
+    return here().origin;
+  }
+  get protocol(): string {
+    void this.#ready;
+    return here().protocol;
+  }
+  get host(): string {
+    void this.#ready;
+    return here().host;
+  }
+  get hostname(): string {
+    void this.#ready;
+    return here().hostname;
+  }
+  get port(): string {
+    void this.#ready;
+    return here().port;
+  }
+  get pathname(): string {
+    void this.#ready;
+    return here().pathname;
+  }
+  get search(): string {
+    void this.#ready;
+    return here().search;
+  }
+  get hash(): string {
+    void this.#ready;
+    return here().hash;
+  }
+}
+defineInterface(WorkerLocation, "WorkerLocation");
+
+/** `self.location`. */
+export const location = new WorkerLocation(internal);
+
+export class PermissionStatus extends EventTarget {
+  #name: string;
+  constructor(token: unknown = undefined, name: unknown = undefined) {
+    requireInternal(token);
+    super();
+    this.#name = name as string;
+  }
+  get name(): string {
+    return this.#name;
+  }
+  get state(): string {
+    return host.permissionState(this.#name) ?? "denied";
+  }
+}
+defineInterface(PermissionStatus, "PermissionStatus");
+defineEventHandlers(PermissionStatus.prototype, ["change"]);
+
+export class Permissions {
+  #ready = true;
+  constructor(token: unknown = undefined) {
+    requireInternal(token);
+  }
+  async query(descriptor: unknown): Promise<PermissionStatus> {
+    void this.#ready;
+    requireArguments(arguments.length, 1, "Permissions.query");
+    const { name } = toDictionary(descriptor, "PermissionDescriptor");
+    if (name === undefined) throw new TypeError("Permissions.query: the descriptor has no name");
+    const text = toDOMString(name);
+    if (host.permissionState(text.toWellFormed()) === null) {
+      throw new TypeError(`Permissions.query: "${text}" is not the name of a permission that this runtime knows`);
+    }
+    return new PermissionStatus(internal, text);
+  }
+}
+defineInterface(Permissions, "Permissions");
+
+const permissions = new Permissions(internal);
+let languages: readonly string[] | null = null;
+
+export class WorkerNavigator {
+  #ready = true;
+  constructor(token: unknown = undefined) {
+    requireInternal(token);
+  }
+  get appCodeName(): string {
+    void this.#ready;
+    return "Mozilla";
+  }
+  get appName(): string {
+    void this.#ready;
+    return "Netscape";
+  }
+  get appVersion(): string {
+    void this.#ready;
+    return facts.userAgent.replace(/^[^/]*\//, "");
+  }
+  get platform(): string {
+    void this.#ready;
+    return "";
+  }
+  get product(): string {
+    void this.#ready;
+    return "Gecko";
+  }
+  get userAgent(): string {
+    void this.#ready;
+    return facts.userAgent;
+  }
+  get language(): string {
+    void this.#ready;
+    return facts.language;
+  }
+  get languages(): readonly string[] {
+    void this.#ready;
+    languages ??= Object.freeze([facts.language]);
+    return languages;
+  }
+  get onLine(): boolean {
+    void this.#ready;
+    return facts.onLine;
+  }
+  get hardwareConcurrency(): number {
+    void this.#ready;
+    return 1;
+  }
+  get permissions(): Permissions {
+    void this.#ready;
+    return permissions;
+  }
+}
+defineInterface(WorkerNavigator, "WorkerNavigator");
+
+/** `self.navigator`. */
+export const navigator = new WorkerNavigator(internal);
+
+/** The `onLineChanged` hook. */
+export function onLineChanged(onLine: boolean): void {
+  if (facts.onLine === onLine) return;
+  facts.onLine = onLine;
+  const event = new Event(onLine ? "online" : "offline");
+  eventState(event).trusted = true;
+  dispatch(globalThis as unknown as EventTarget, event);
+}

@@ -1,0 +1,213 @@
+// Web IDL: conversions of arguments, and the shape of interface objects.
+
+import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } from "./boundary.ts";
+
+type AnyClass = abstract new (...args: never[]) => object;
+
+/** Given as the first argument to constructors that scripts may not call. */
+export const internal: unique symbol = Symbol("internal");
+
+/** Throws what `new Client()` and its like throw. */
+export function requireInternal(token: unknown): void {
+  if (token !== internal) throw new TypeError("Illegal constructor");
+}
+
+/** Throws TypeError if a call gave too few arguments. `what` names the operation, such as "register". */
+export function requireArguments(given: number, needed: number, what: string): void {
+  if (given < needed) {
+    throw new TypeError(`${what}: ${needed} argument${needed === 1 ? "" : "s"} required, but only ${given} present`);
+  }
+}
+
+/** DOMString: ToString, lone surrogates kept; a Symbol is a TypeError. */
+export function toDOMString(value: unknown): string {
+  return `${value as string}`;
+}
+
+/** USVString: ToString, lone surrogates replaced by U+FFFD. */
+export function toUSVString(value: unknown): string {
+  return `${value as string}`.toWellFormed();
+}
+
+/** ByteString: ToString; a code unit above 255 is a TypeError. */
+export function toByteString(value: unknown, what: string): string {
+  const text = `${value as string}`;
+  for (let i = 0; i < text.length; i += 1) {
+    if (text.charCodeAt(i) > 255) {
+      throw new TypeError(`${what}: the character at index ${i} has a value above 255, which a header cannot carry`);
+    }
+  }
+  return text;
+}
+
+/** `[EnforceRange] unsigned long long` and its smaller kin. */
+export function toEnforcedInteger(value: unknown, what: string, max: number = Number.MAX_SAFE_INTEGER): number {
+  const number = Number(value as number);
+  const integer = Math.trunc(number);
+  if (!Number.isFinite(number) || integer < 0 || integer > max) {
+    throw new TypeError(`${what}: ${number} is outside the range 0 to ${max}`);
+  }
+  return integer === 0 ? 0 : integer;
+}
+
+/** `[Clamp] long long` as Blob.slice has it. */
+export function toClampedInteger(value: unknown): number {
+  const number = Number(value as number);
+  if (Number.isNaN(number)) return 0;
+  return Math.trunc(Math.min(Math.max(number, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER));
+}
+
+/** `long` / `unsigned short`: modular conversion. */
+export function toUnsignedShort(value: unknown): number {
+  return Number(value as number) & 0xffff;
+}
+
+/** An enumeration value; anything else is a TypeError. */
+export function toEnumeration<T extends string>(value: unknown, values: readonly T[], what: string): T {
+  const text = toDOMString(value);
+  if (!values.includes(text as T)) {
+    throw new TypeError(`${what}: "${text}" is none of ${values.map((v) => `"${v}"`).join(", ")}`);
+  }
+  return text as T;
+}
+
+export type Dictionary = { readonly [member: string]: unknown };
+
+/** A dictionary argument: undefined and null are an empty one, other non-objects a TypeError. */
+export function toDictionary(value: unknown, what: string): Dictionary {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== "object" && typeof value !== "function") {
+    throw new TypeError(`${what} is not an object`);
+  }
+  return value as Dictionary;
+}
+
+/** A sequence from any iterable object. */
+export function toSequence<T>(value: unknown, convert: (item: unknown) => T, what: string): T[] {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) {
+    throw new TypeError(`${what} is not a sequence`);
+  }
+  const method = (value as { [Symbol.iterator]?: unknown })[Symbol.iterator];
+  if (typeof method !== "function") throw new TypeError(`${what} is not iterable`);
+  const list: T[] = [];
+  for (const item of value as Iterable<unknown>) list.push(convert(item));
+  return list;
+}
+
+/** True for objects and functions. */
+export function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+/** The bytes of a BufferSource without copying, or null if `value` is none. */
+export function bufferSourceBytes(value: unknown): Uint8Array | null {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return null;
+}
+
+const platformPrototypes = new WeakSet<object>();
+
+/** True if `value` is an object of one of our interfaces, which structured clone refuses unless it knows better. */
+export function isPlatformObject(value: object): boolean {
+  for (let proto = getPrototypeOf(value); proto !== null; proto = getPrototypeOf(proto) as object | null) {
+    if (platformPrototypes.has(proto)) return true;
+  }
+  return false;
+}
+
+/**
+ * Gives a class the shape of a Web IDL interface: enumerable members, `Symbol.toStringTag`, the interface's name.
+ * Constants go on the interface object and the prototype.
+ */
+export function defineInterface(cls: AnyClass, name: string, constants?: Record<string, number>): void {
+  const prototype = cls.prototype as object;
+  platformPrototypes.add(prototype);
+  for (const target of [prototype, cls]) {
+    for (const key of ownKeys(target)) {
+      if (typeof key !== "string" || key === "constructor" || key === "prototype" || key === "length" || key === "name") continue;
+      const descriptor = getOwnPropertyDescriptor(target, key) as PropertyDescriptor;
+      if (descriptor.enumerable !== true) {
+        descriptor.enumerable = true;
+        defineProperty(target, key, descriptor);
+      }
+    }
+    for (const key in constants) {
+      defineProperty(target, key, { value: constants[key], enumerable: true });
+    }
+  }
+  defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+  if (cls.name !== name) defineProperty(cls, "name", { value: name, configurable: true });
+}
+
+/** For interfaces that a library implements: the right name, and no structured clone. */
+export function markPlatformInterface(cls: AnyClass, name: string): void {
+  platformPrototypes.add(cls.prototype as object);
+  defineProperty(cls, "name", { value: name, configurable: true });
+}
+
+/** Puts an interface object on the global: writable, configurable, not enumerable. */
+export function expose(name: string, value: unknown): void {
+  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+/** Like `expose`, but the value is made when it is first asked for. */
+export function exposeLazily(name: string, make: () => unknown): void {
+  defineProperty(globalThis, name, {
+    configurable: true,
+    enumerable: false,
+    get() {
+      const value = make();
+      expose(name, value);
+      return value;
+    },
+    set(value: unknown) {
+      expose(name, value);
+    },
+  });
+}
+
+/** The members of an iterable<name, value> interface, over a live list of pairs. */
+export function definePairIterable<T extends object>(cls: abstract new (...args: never[]) => T, name: string, pairs: (object: T) => readonly (readonly [string, unknown])[]): void {
+  const iteratorPrototype = Object.create(getPrototypeOf(getPrototypeOf([][Symbol.iterator]())) as object) as object;
+  type State = { object: T; index: number; kind: "keys" | "values" | "entries" };
+  const states = new WeakMap<object, State>();
+  defineProperty(iteratorPrototype, "next", {
+    value: function next(this: object) {
+      const state = states.get(this);
+      if (state === undefined) throw new TypeError("Illegal invocation");
+      const pair = pairs(state.object)[state.index];
+      if (pair === undefined) return { value: undefined, done: true };
+      state.index += 1;
+      const value = state.kind === "keys" ? pair[0] : state.kind === "values" ? pair[1] : [pair[0], pair[1]];
+      return { value, done: false };
+    },
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+  defineProperty(iteratorPrototype, Symbol.toStringTag, { value: `${name} Iterator`, configurable: true });
+  const iterate = (object: T, kind: State["kind"]): object => {
+    pairs(object);
+    const iterator = Object.create(iteratorPrototype) as object;
+    states.set(iterator, { object, index: 0, kind });
+    return iterator;
+  };
+  const members: Record<string, unknown> = {
+    entries: { entries(this: T) { return iterate(this, "entries"); } }.entries,
+    keys: { keys(this: T) { return iterate(this, "keys"); } }.keys,
+    values: { values(this: T) { return iterate(this, "values"); } }.values,
+    forEach: {
+      forEach(this: T, callback: (value: unknown, key: string, object: T) => void, thisArg: unknown = undefined) {
+        if (typeof callback !== "function") throw new TypeError(`${name}.forEach: argument 1 is not a function`);
+        for (let i = 0, pair = pairs(this)[0]; pair !== undefined; i += 1, pair = pairs(this)[i]) {
+          callback.call(thisArg, pair[1], pair[0], this);
+        }
+      },
+    }.forEach,
+  };
+  for (const key in members) {
+    defineProperty(cls.prototype, key, { value: members[key], writable: true, enumerable: true, configurable: true });
+  }
+  defineProperty(cls.prototype, Symbol.iterator, { value: members.entries, writable: true, enumerable: false, configurable: true });
+}
