@@ -55,15 +55,21 @@ impl From<rusqlite::Error> for CheckError {
     }
 }
 
-/// The version in the database's header, read without SQLite, because SQLite leaves files of its own beside a
-/// database that it only looks at. 0 if there is no database yet.
+/// The version in the header of a profile's database, read without SQLite, because SQLite leaves files of its own
+/// beside a database that it only looks at. 0 if there is no database yet, or another one.
 fn version_in_file(path: &Path) -> io::Result<u32> {
-    let mut header = [0; 64];
+    let mut header = [0; 72];
     match File::open(path).and_then(|mut file| file.read_exact(&mut header)) {
-        Ok(()) => Ok(u32::from_be_bytes([header[60], header[61], header[62], header[63]])),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => Ok(0),
-        Err(error) => Err(error),
+        Ok(()) => {}
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
+            return Ok(0);
+        }
+        Err(error) => return Err(error),
     }
+    // The offsets are those of the file format, which SQLite has promised not to change.
+    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let ours = header.starts_with(b"SQLite format 3\0") && number(68) == APPLICATION_ID;
+    Ok(if ours { number(60) } else { 0 })
 }
 
 fn refuse_newer(profile: &Path, found: u32) -> Result<(), StoreError> {
