@@ -32,7 +32,8 @@ pub fn build() -> Result<(), String> {
 
 /// Runs `npm ci` unless exactly this lock file has been installed here before.
 fn install(copy: &Path) -> Result<(), String> {
-    let lock = fs::read(copy.join("package-lock.json")).map_err(|e| format!("{EXAMPLE}/package-lock.json: {e}"))?;
+    let lock =
+        fs::read(copy.join("package-lock.json")).map_err(|e| format!("{EXAMPLE}/package-lock.json: {e}"))?;
     let stamp = copy.join("installed-lock.json");
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
@@ -45,12 +46,14 @@ fn install(copy: &Path) -> Result<(), String> {
 
 fn embed(dist: &Path, list: &Path) -> Result<(), String> {
     let failed = |e: io::Error| format!("{}: {e}", dist.display());
-    let mut files: Vec<_> = fs::read_dir(dist).and_then(Iterator::collect::<io::Result<_>>).map_err(failed)?;
+    let mut files: Vec<_> =
+        fs::read_dir(dist).and_then(Iterator::collect::<io::Result<_>>).map_err(failed)?;
     files.sort_by_key(fs::DirEntry::file_name);
     let mut source = String::from("&[\n");
     for file in files {
         let name = file.file_name();
-        source += &format!("    ({:?}, include_bytes!({:?}).as_slice()),\n", name.to_string_lossy(), file.path());
+        source +=
+            &format!("    ({:?}, include_bytes!({:?}).as_slice()),\n", name.to_string_lossy(), file.path());
     }
     source += "]\n";
     fs::write(list, source).map_err(|e| format!("{}: {e}", list.display()))

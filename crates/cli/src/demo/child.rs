@@ -1,25 +1,26 @@
-//! The demo's child processes: this same program, started again with other arguments.
+//! Child processes that print JSON lines: the program itself, started again with other arguments.
 
-use super::DemoError;
 use serde_json::Value;
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 /// How long a child may stay silent when something is expected of it. Nothing in the story takes a tenth of it; a
 /// machine that is busy with other work gets the rest.
-pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
+pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 
 const COMPLAINT_BYTES_MAX: usize = 4096;
 const LINES_QUEUED_MAX: usize = 4096;
 
 /// A running child. It is killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     name: &'static str,
     child: Child,
     lines: mpsc::Receiver<Value>,
@@ -27,13 +28,12 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `wakeworker ARGS…`, whose standard output must be JSON lines.
-    pub(super) fn spawn<S: AsRef<OsStr>>(
+    /// Starts `program ARGS…`. The name is for error messages.
+    pub(crate) fn spawn<S: AsRef<OsStr>>(
         name: &'static str,
+        program: &Path,
         args: impl IntoIterator<Item = S>,
-    ) -> Result<Process, DemoError> {
-        let failed = |source| DemoError::Spawn { name, source };
-        let program = std::env::current_exe().map_err(failed)?;
+    ) -> Result<Process, ChildError> {
         let mut child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
@@ -41,7 +41,7 @@ impl Process {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(failed)?;
+            .map_err(|source| ChildError::Spawn { name, source })?;
         let (sender, lines) = mpsc::channel(LINES_QUEUED_MAX);
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(async move {
@@ -71,16 +71,16 @@ impl Process {
     }
 
     /// The operating system's number of the process, while it runs.
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
     /// Waits for the first line that `wanted` accepts. Lines before it are skipped.
-    pub(super) async fn line<T>(
+    pub(crate) async fn line<T>(
         &mut self,
         what: &'static str,
         mut wanted: impl FnMut(&Value) -> Option<T>,
-    ) -> Result<T, DemoError> {
+    ) -> Result<T, ChildError> {
         let found = async {
             while let Some(line) = self.lines.recv().await {
                 if let Some(found) = wanted(&line) {
@@ -94,16 +94,16 @@ impl Process {
             Ok(None) => {
                 let ended = tokio::time::timeout(ANSWER_TIME_MAX, self.child.wait()).await;
                 let status = ended.ok().and_then(Result::ok);
-                Err(DemoError::Ended { name: self.name, what, status, complaint: self.complaint() })
+                Err(ChildError::Ended { name: self.name, what, status, complaint: self.complaint() })
             }
-            Err(_) => Err(DemoError::Silent { name: self.name, what, complaint: self.complaint() }),
+            Err(_) => Err(ChildError::Silent { name: self.name, what, complaint: self.complaint() }),
         }
     }
 
     /// Kills the process without warning (SIGKILL where there are signals) and waits until it is gone.
-    pub(super) async fn kill(mut self) -> Result<ExitStatus, DemoError> {
+    pub(crate) async fn kill(mut self) -> Result<ExitStatus, ChildError> {
         let name = self.name;
-        let failed = |source| DemoError::Spawn { name, source };
+        let failed = |source| ChildError::Spawn { name, source };
         self.child.start_kill().map_err(failed)?;
         self.child.wait().await.map_err(failed)
     }
@@ -113,12 +113,13 @@ impl Process {
     }
 }
 
-/// Runs `wakeworker ARGS…` to its end and reads its JSON lines.
-pub(super) async fn ask<S: AsRef<OsStr>>(
+/// Runs `program ARGS…` to its end, which must be a success, and reads its JSON lines.
+pub(crate) async fn ask<S: AsRef<OsStr>>(
     name: &'static str,
+    program: &Path,
     args: impl IntoIterator<Item = S>,
-) -> Result<Vec<Value>, DemoError> {
-    let mut process = Process::spawn(name, args)?;
+) -> Result<Vec<Value>, ChildError> {
+    let mut process = Process::spawn(name, program, args)?;
     let ended = async {
         let mut lines = Vec::new();
         while let Some(line) = process.lines.recv().await {
@@ -129,9 +130,47 @@ pub(super) async fn ask<S: AsRef<OsStr>>(
     };
     match tokio::time::timeout(ANSWER_TIME_MAX, ended).await {
         Ok((lines, Ok(status))) if status.success() => Ok(lines),
-        Ok((_, status)) => {
-            Err(DemoError::Ended { name, what: "success", status: status.ok(), complaint: process.complaint() })
-        }
-        Err(_) => Err(DemoError::Silent { name, what: "its end", complaint: process.complaint() }),
+        Ok((_, status)) => Err(ChildError::Ended {
+            name,
+            what: "success",
+            status: status.ok(),
+            complaint: process.complaint(),
+        }),
+        Err(_) => Err(ChildError::Silent { name, what: "its end", complaint: process.complaint() }),
     }
 }
+
+/// Why a child process was of no use.
+#[derive(Debug)]
+pub(crate) enum ChildError {
+    /// It could not be started or stopped.
+    Spawn { name: &'static str, source: io::Error },
+    /// It ended before it did what was expected; `complaint` is the end of its standard error.
+    Ended { name: &'static str, what: &'static str, status: Option<ExitStatus>, complaint: String },
+    /// It did not do in time what was expected.
+    Silent { name: &'static str, what: &'static str, complaint: String },
+}
+
+impl fmt::Display for ChildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let complaint = match self {
+            ChildError::Spawn { name, source } => {
+                return write!(f, "the {name} process cannot be started or stopped: {source}");
+            }
+            ChildError::Ended { name, what, status, complaint } => {
+                write!(f, "the {name} process ended where {what} was expected")?;
+                if let Some(status) = status {
+                    write!(f, " ({status})")?;
+                }
+                complaint
+            }
+            ChildError::Silent { name, what, complaint } => {
+                write!(f, "the {name} process owes {what} for {} s", ANSWER_TIME_MAX.as_secs())?;
+                complaint
+            }
+        };
+        if complaint.is_empty() { Ok(()) } else { write!(f, "; it said: {complaint}") }
+    }
+}
+
+impl std::error::Error for ChildError {}

@@ -23,16 +23,16 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 
-/// Receives the messages of the outbox example and keeps them in a file.
+/// Arguments of `wakeworker demo inbox`.
 #[derive(Debug, clap::Args)]
 pub struct InboxArgs {
-    /// Port on the loopback interface; 0 takes any free one.
+    /// Port on the loopback interface; 0 takes any free one
     #[arg(long, default_value_t = 7070, value_name = "N")]
     pub port: u16,
-    /// File that keeps the messages, one JSON object a line; what it holds already is kept.
+    /// File that keeps the messages, one JSON object a line; what it holds already is kept
     #[arg(long, default_value = "inbox.jsonl", value_name = "FILE")]
     pub file: PathBuf,
-    /// Print one JSON object a line.
+    /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
 }
@@ -102,7 +102,9 @@ async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Byte
             answer(status, &record)
         }
         Ok(Err(error)) => refuse(error.status(), &error.to_string()),
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("the message could not be stored: {error}")),
+        Err(error) => {
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("the message could not be stored: {error}"))
+        }
     }
 }
 
@@ -117,7 +119,10 @@ fn announcement(record: &impl Serialize) -> Value {
 async fn loopback_only(request: Request, next: Next) -> Response {
     let host = text(request.headers(), &header::HOST).unwrap_or_default();
     if !is_loopback(&format!("http://{host}")) {
-        return refuse(StatusCode::FORBIDDEN, &format!("Host is `{host}`; this inbox answers to loopback names only"));
+        return refuse(
+            StatusCode::FORBIDDEN,
+            &format!("Host is `{host}`; this inbox answers to loopback names only"),
+        );
     }
     let origin = text(request.headers(), &header::ORIGIN);
     if let Some(origin) = &origin

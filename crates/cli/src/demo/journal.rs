@@ -56,13 +56,16 @@ const RECORDS_MAX: usize = 100_000;
 impl Message {
     /// Reads a request's body; the error is for the sender.
     pub(super) fn parse(body: &[u8]) -> Result<Message, String> {
-        let message: Message =
-            serde_json::from_slice(body).map_err(|e| format!("the body is not a message {{id, text, sent_at}}: {e}"))?;
+        let message: Message = serde_json::from_slice(body)
+            .map_err(|e| format!("the body is not a message {{id, text, sent_at}}: {e}"))?;
         if message.id.is_empty() || message.id.len() > ID_BYTES_MAX {
             return Err(format!("`id` has {} bytes; 1 to {ID_BYTES_MAX} are allowed", message.id.len()));
         }
         if message.text.is_empty() || message.text.len() > TEXT_BYTES_MAX {
-            return Err(format!("`text` has {} bytes; 1 to {TEXT_BYTES_MAX} are allowed", message.text.len()));
+            return Err(format!(
+                "`text` has {} bytes; 1 to {TEXT_BYTES_MAX} are allowed",
+                message.text.len()
+            ));
         }
         if message.from.as_ref().is_some_and(|from| from.len() > ID_BYTES_MAX) {
             return Err(format!("`from` is too long; at most {ID_BYTES_MAX} bytes are allowed"));
@@ -76,8 +79,13 @@ impl Journal {
     /// told that it arrived.
     pub(super) fn open(path: &Path) -> Result<Journal, JournalError> {
         let failed = |source| JournalError::File { path: path.to_owned(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => JournalError::InUse { path: path.to_owned() },
             TryLockError::Error(source) => failed(source),
@@ -195,7 +203,11 @@ impl fmt::Display for JournalError {
                 write!(f, "{}: {source}; choose a writable file with --file", path.display())
             }
             JournalError::InUse { path } => {
-                write!(f, "{} is used by another inbox; stop that one or choose another file with --file", path.display())
+                write!(
+                    f,
+                    "{} is used by another inbox; stop that one or choose another file with --file",
+                    path.display()
+                )
             }
             JournalError::Line { path, line, source } => write!(
                 f,
@@ -207,7 +219,9 @@ impl fmt::Display for JournalError {
                 "an earlier write to {} failed and could not be undone; restart the inbox when the disk is well",
                 path.display()
             ),
-            JournalError::Conflict { id } => write!(f, "another message has the id `{id}`; give each message its own"),
+            JournalError::Conflict { id } => {
+                write!(f, "another message has the id `{id}`; give each message its own")
+            }
             JournalError::Full => write!(f, "the inbox holds {RECORDS_MAX} messages, which is all it takes"),
         }
     }

@@ -58,7 +58,9 @@ impl Timeline {
         let timeline = Timeline { json, started: clock::now(), checks: 0, failures: 0 };
         if !json {
             let bold = Style::new().bold();
-            timeline.print(&format!("\n  {bold}WakeWorker{bold:#}  six messages, a lost network, a killed host\n"));
+            timeline.print(&format!(
+                "\n  {bold}WakeWorker{bold:#}  six messages, a lost network, a killed host\n"
+            ));
         }
         timeline
     }

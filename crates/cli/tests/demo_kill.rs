@@ -1,0 +1,304 @@
+//! R167, R169: the host is killed with -9 at 50 random moments of the demo's story; whatever it acknowledged, a sync
+//! registration or a message, is neither lost nor forgotten.
+//!
+//! A moment is drawn from the time that the undisturbed story takes, which is measured first. `SEED=… cargo test` draws
+//! the same moments again.
+
+#[allow(dead_code, reason = "each test program uses a part of it")]
+#[path = "../src/demo/child.rs"]
+mod child;
+#[path = "../src/demo/page.rs"]
+mod page;
+
+use child::Process;
+use page::{Answer, Page};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_wakeworker");
+/// The built outbox example, where the build script of this package leaves it.
+const SITE: &str = concat!(env!("OUT_DIR"), "/outbox/dist");
+const MOMENTS: u64 = 50;
+/// Stories that are told at the same time; more would only wait for each other.
+const LANES: u64 = 2;
+const SEED_DEFAULT: u64 = 20_261_121;
+const QUEUE_TAG: &str = "workbox-background-sync:outbox";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost() {
+    let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED_DEFAULT);
+    eprintln!("SEED={seed}");
+    let lanes = (0..LANES).map(|lane| tokio::spawn(lane_of_moments(seed, lane)));
+    let mut totals = Totals::default();
+    for lane in lanes.collect::<Vec<_>>() {
+        totals.add(&lane.await.unwrap());
+    }
+    eprintln!("{totals:?}");
+    // Moments that all fall before the first acknowledgement would prove nothing.
+    assert!(totals.messages > MOMENTS && totals.syncs > MOMENTS / 4, "{totals:?}");
+    assert!(totals.cut_short > MOMENTS / 2, "most moments must lie within the story: {totals:?}");
+}
+
+/// What was acknowledged before a kill, and what followed.
+#[derive(Debug, Default)]
+struct Totals {
+    moments: u64,
+    cut_short: u64,
+    messages: u64,
+    syncs: u64,
+    sent_twice: u64,
+}
+
+impl Totals {
+    fn add(&mut self, other: &Totals) {
+        self.moments += other.moments;
+        self.cut_short += other.cut_short;
+        self.messages += other.messages;
+        self.syncs += other.syncs;
+        self.sent_twice += other.sent_twice;
+    }
+}
+
+async fn lane_of_moments(seed: u64, lane: u64) -> Totals {
+    let mut totals = Totals::default();
+    let undisturbed = Round::play(lane, Duration::MAX).await;
+    assert!(!undisturbed.cut_short, "nothing disturbed this one");
+    let mut random = SplitMix(seed ^ lane.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    for number in (lane..MOMENTS).step_by(LANES as usize) {
+        let moment = undisturbed.told_for.mul_f64(random.fraction());
+        let round = Round::play(LANES + number, moment).await;
+        totals.moments += 1;
+        totals.cut_short += u64::from(round.cut_short);
+        totals.messages += round.acknowledged.messages.len() as u64;
+        totals.syncs += round.acknowledged.tags.len() as u64;
+        totals.sent_twice += round.sent_twice;
+    }
+    totals
+}
+
+/// One telling of the story, its end by a kill, and the aftermath.
+struct Round {
+    acknowledged: Acknowledged,
+    cut_short: bool,
+    told_for: Duration,
+    sent_twice: u64,
+}
+
+/// What the host has acknowledged to the page.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    /// The ids of messages of which the page was told "pending", or that the inbox has taken.
+    messages: Vec<String>,
+    /// The tags whose `sync.register()` was fulfilled.
+    tags: Vec<String>,
+}
+
+impl Round {
+    async fn play(number: u64, moment: Duration) -> Round {
+        let stage = Stage::new();
+        let mut inbox =
+            stage.spawn("inbox", &["demo", "inbox", "--json", "--port", "0", "--file"], "inbox.jsonl");
+        let inbox_url = url_of(&mut inbox).await;
+        let mut host = stage.host(&inbox_url);
+        let mut acknowledged = Acknowledged::default();
+        let started = tokio::time::Instant::now();
+        let told = tokio::time::timeout(moment, tell(&stage, &mut host, number, &mut acknowledged)).await;
+        let told_for = started.elapsed();
+        host.kill().await.unwrap();
+        let context = format!("round {number}, killed after {told_for:?}, acknowledged {acknowledged:?}");
+
+        let mut host = stage.host(&inbox_url);
+        url_of(&mut host).await;
+        check_nothing_is_forgotten(&stage, &acknowledged, &context).await;
+        bring_online(&stage, &context).await;
+        let arrivals = stage.arrivals();
+        check_nothing_is_lost(&arrivals, &acknowledged, &context);
+        host.kill().await.unwrap();
+        inbox.kill().await.unwrap();
+        let sent_twice =
+            arrivals.iter().filter(|arrival| arrival.get("duplicate_of").is_some()).count() as u64;
+        Round { acknowledged, cut_short: told.is_err(), told_for, sent_twice }
+    }
+}
+
+/// The story: a page without a network queues messages and registers a sync, then the network comes.
+async fn tell(stage: &Stage, host: &mut Process, number: u64, acknowledged: &mut Acknowledged) {
+    let url = url_of(host).await;
+    let mut page = Page::open(&url).await.unwrap();
+    let registration = page.register_worker("sw.js").await.unwrap();
+    page.controlled().await.unwrap();
+    for seq in 1..=5 {
+        send(&mut page, number, seq, acknowledged).await;
+    }
+    let tag = format!("by the page {number}");
+    let units: Vec<u16> = tag.encode_utf16().collect();
+    let params = json!({ "registration": registration, "tag": units });
+    page.call("register a sync", "sync.register", params).await.unwrap();
+    acknowledged.tags.push(tag);
+    stage.ask(&["offline", "off"]).await;
+    for seq in 6..=8 {
+        send(&mut page, number, seq, acknowledged).await;
+    }
+}
+
+async fn send(page: &mut Page, number: u64, seq: u64, acknowledged: &mut Acknowledged) {
+    let id = format!("{number}-{seq}");
+    let message = json!({ "id": id, "seq": seq, "from": "test", "text": "👋", "sent_at": seq });
+    let kind = match page.post("/inbox/messages", &message).await.unwrap() {
+        Answer::Status(200..=299) => "sent".to_owned(),
+        Answer::Status(other) => panic!("the answer to message {id} has status {other}"),
+        Answer::NetworkError => {
+            let about = |notice: &Value| {
+                (notice["message"]["id"] == *id).then(|| notice["type"].as_str().unwrap_or("?").to_owned())
+            };
+            page.message("hear what became of a message", about).await.unwrap()
+        }
+    };
+    assert!(kind == "pending" || kind == "sent", "message {id} is {kind}");
+    acknowledged.messages.push(id);
+}
+
+/// Right after the restart: what was acknowledged has either been done, or is still registered.
+async fn check_nothing_is_forgotten(stage: &Stage, acknowledged: &Acknowledged, context: &str) {
+    let registered = stage.registered_tags().await;
+    let log = stage.ask(&["log", "--limit", "1000"]).await;
+    for tag in &acknowledged.tags {
+        let completed = log["activities"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|it| it["event"] == "completed" && it["tag"] == **tag);
+        assert!(completed || registered.contains(tag), "the sync `{tag}` is forgotten: {context}\n{log:#}");
+    }
+    let arrived = stage.arrivals();
+    for id in &acknowledged.messages {
+        let arrived = arrived.iter().any(|arrival| arrival["id"] == **id);
+        assert!(
+            arrived || registered.contains(QUEUE_TAG),
+            "nothing will send message {id}: {context}\n{log:#}"
+        );
+    }
+}
+
+/// The network comes, and every registered sync is completed.
+async fn bring_online(stage: &Stage, context: &str) {
+    let mut open = stage.registered_tags().await;
+    let before = stage.ask(&["log", "--limit", "1"]).await["activities"][0]["id"].as_u64().unwrap_or(0);
+    let mut log = stage.spawn("log", &["log", "--follow", "--json", "--profile"], "profile");
+    stage.ask(&["offline", "off"]).await;
+    while !open.is_empty() {
+        let completed = |line: &Value| {
+            let is_new = line["id"].as_u64().is_some_and(|id| id > before);
+            assert!(!is_new || line["event"] != "failed", "an event failed: {line}: {context}");
+            (is_new && line["event"] == "completed").then(|| line["tag"].as_str().unwrap_or("").to_owned())
+        };
+        let tag =
+            log.line("the end of an event", completed).await.unwrap_or_else(|e| panic!("{e}: {context}"));
+        open.remove(&tag);
+    }
+    log.kill().await.unwrap();
+    let left = stage.registered_tags().await;
+    assert!(left.is_empty(), "{left:?} is still registered: {context}");
+}
+
+/// At the end: the inbox has every acknowledged message, and the queued ones in their order.
+fn check_nothing_is_lost(arrivals: &[Value], acknowledged: &Acknowledged, context: &str) {
+    for id in &acknowledged.messages {
+        let arrived = arrivals.iter().any(|arrival| arrival["id"] == **id);
+        assert!(arrived, "message {id} is lost: {context}\n{arrivals:#?}");
+    }
+    let firsts = arrivals.iter().filter(|arrival| arrival.get("duplicate_of").is_none());
+    let queued: Vec<u64> =
+        firsts.filter_map(|arrival| arrival["seq"].as_u64()).filter(|seq| *seq <= 5).collect();
+    assert!(queued.is_sorted(), "the queue was sent in the order {queued:?}: {context}");
+}
+
+async fn url_of(process: &mut Process) -> String {
+    process.line("its address", |line| Some(line["url"].as_str()?.to_owned())).await.unwrap()
+}
+
+/// A folder with a profile and an inbox's file, and a port that stays the same.
+struct Stage {
+    dir: TempDir,
+    port: u16,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        Stage { dir: tempfile::tempdir().unwrap(), port: free_port() }
+    }
+
+    fn host(&self, inbox_url: &str) -> Process {
+        let proxy = format!("/inbox={inbox_url}");
+        let port = self.port.to_string();
+        let args = [
+            "serve",
+            SITE,
+            "--json",
+            "--offline",
+            "--assume-online",
+            "--port",
+            &port,
+            "--proxy",
+            &proxy,
+            "--profile",
+        ];
+        self.spawn("host", &args, "profile")
+    }
+
+    /// Starts the program with a last argument that is a path in the folder.
+    fn spawn(&self, name: &'static str, args: &[&str], path: &str) -> Process {
+        let args = args.iter().map(OsString::from).chain([self.dir.path().join(path).into_os_string()]);
+        Process::spawn(name, Path::new(PROGRAM), args).unwrap()
+    }
+
+    async fn ask(&self, args: &[&str]) -> Value {
+        let profile = self.dir.path().join("profile");
+        let rest = ["--json".into(), "--profile".into(), profile.into_os_string()];
+        let args: Vec<OsString> = args.iter().map(OsString::from).chain(rest).collect();
+        child::ask("control", Path::new(PROGRAM), args).await.unwrap().remove(0)
+    }
+
+    async fn registered_tags(&self) -> HashSet<String> {
+        let list = self.ask(&["list"]).await;
+        let registrations = list["registrations"].as_array().unwrap();
+        registrations.iter().map(|entry| entry["tag"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn arrivals(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.dir.path().join("inbox.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// A port that nobody takes while the host is down: the system gives no port below 32,768 to those who take any.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap_or(0) * 100;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 10_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Reproducible numbers (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+struct SplitMix(u64);
+
+impl SplitMix {
+    /// A number from 0 to 1.
+    fn fraction(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
