@@ -1,8 +1,6 @@
 // Makes fake-indexeddb durable: what a transaction does to its stores is recorded, and committed to the backend in one
 // piece before `complete` is fired. If that fails, the transaction aborts with the backend's error, and memory is rolled back.
 
-import FDBDatabase from "fake-indexeddb/esm/FDBDatabase.js";
-import FDBObjectStore from "fake-indexeddb/esm/FDBObjectStore.js";
 import Database from "fake-indexeddb/esm/lib/Database.js";
 import Index from "fake-indexeddb/esm/lib/Index.js";
 import ObjectStore from "fake-indexeddb/esm/lib/ObjectStore.js";
@@ -10,8 +8,8 @@ import { deserializeForWorker, serializeForStorage } from "../structured-clone.t
 import { backend, type DatabaseSchema, type Operation } from "./backend.ts";
 import type { RawDatabase, RawObjectStore, RawRecord, RawTransaction } from "./raw.ts";
 
-/** Like an Operation, but values are serialised only when the transaction commits. */
-type Step =
+/** Like an Operation, but keys and values are serialised only when the transaction commits. */
+export type Step =
   | { op: "put"; store: string; record: RawRecord }
   | { op: "delete"; store: string; key: unknown }
   | { op: "clear"; store: string }
@@ -23,59 +21,13 @@ const steps = new WeakMap<object, Step[]>();
 /** The schema as last committed or loaded, as text. */
 const committedSchemas = new WeakMap<RawDatabase, string>();
 
-function record(log: object | undefined, step: Step): void {
+/** Notes what a transaction did; `log` is its rollback log, undefined while memory is being rolled back. */
+export function record(log: object | undefined, step: Step): void {
   if (log === undefined) return;
   const list = steps.get(log);
   if (list === undefined) steps.set(log, [step]);
   else list.push(step);
 }
-
-const storePrototype = ObjectStore.prototype as unknown as RawObjectStore;
-const { storeRecord, deleteRecord, clear } = storePrototype;
-
-storePrototype.storeRecord = function (newRecord, noOverwrite, log) {
-  const key = storeRecord.call(this, newRecord, noOverwrite, log);
-  record(log, { op: "put", store: this.name, record: newRecord });
-  return key;
-};
-storePrototype.deleteRecord = function (key, log) {
-  if (log !== undefined) {
-    for (const existing of this.records.values(rangeOf(key))) record(log, { op: "delete", store: this.name, key: existing.key });
-  }
-  deleteRecord.call(this, key, log);
-};
-storePrototype.clear = function (log) {
-  clear.call(this, log);
-  record(log, { op: "clear", store: this.name });
-};
-
-function rangeOf(key: unknown): unknown {
-  return typeof key === "object" && key !== null && "includes" in key && "lower" in key ? key : IDBKeyRangeOnly(key);
-}
-
-let IDBKeyRangeOnly: (key: unknown) => unknown;
-/** Set by the index of this folder, which knows IDBKeyRange. */
-export function setKeyRangeOnly(only: (key: unknown) => unknown): void {
-  IDBKeyRangeOnly = only;
-}
-
-const databasePrototype = FDBDatabase.prototype as unknown as { deleteObjectStore(this: { _rawDatabase: RawDatabase }, name: string): void };
-const { deleteObjectStore } = databasePrototype;
-databasePrototype.deleteObjectStore = function (name) {
-  deleteObjectStore.call(this, name);
-  const transaction = this._rawDatabase.transactions.findLast((other) => other.mode === "versionchange");
-  record(transaction?._rollbackLog, { op: "dropStore", store: String(name) });
-};
-
-const nameDescriptor = Object.getOwnPropertyDescriptor(FDBObjectStore.prototype, "name") as PropertyDescriptor;
-Object.defineProperty(FDBObjectStore.prototype, "name", {
-  ...nameDescriptor,
-  set(this: { name: string; transaction: RawTransaction }, name: string) {
-    const before = this.name;
-    nameDescriptor.set?.call(this, name);
-    if (this.name !== before) record(this.transaction._rollbackLog, { op: "renameStore", store: before, to: this.name });
-  },
-});
 
 function schemaOf(database: RawDatabase): DatabaseSchema {
   return {
