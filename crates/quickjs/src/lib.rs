@@ -1,1 +1,49 @@
-//! x
+//! The embedded service-worker runtime of WakeWorker: headless, a few MiB, a [`WorkerBackend`](wakeworker::WorkerBackend).
+//!
+//! Each running worker is one OS thread with its own JavaScript heap and limits; a worker starts when an event comes
+//! and stops when it is idle. Scripts, registrations and IndexedDB are kept in SQLite.
+//!
+//! ```
+//! use std::time::Duration;
+//! use wakeworker_quickjs::{Runtime, RuntimeConfig};
+//!
+//! let script = r#"
+//!     addEventListener("sync", (event) => console.log("sync", event.tag, event.lastChance));
+//!     addEventListener("activate", (event) => event.waitUntil(registration.sync.register("outbox")));
+//! "#;
+//! let scripts = vec![("sw.js".to_owned(), script.to_owned())];
+//! let mut lines = Vec::new();
+//! let outcome = Runtime::evaluate(RuntimeConfig::default(), scripts, Duration::from_secs(10), |line| {
+//!     lines.push(line.text);
+//! })?;
+//! assert_eq!(outcome.errors, Vec::<String>::new());
+//! assert_eq!(lines, ["sync outbox false"]);
+//! # Ok::<(), wakeworker_quickjs::OpenError>(())
+//! ```
+
+mod agent;
+mod clients;
+mod clock;
+mod config;
+mod emitter;
+mod error;
+mod fetch;
+mod fetch_event;
+mod json;
+mod lifecycle;
+mod mime;
+mod runtime;
+mod script;
+mod shared;
+mod storage;
+
+pub use agent::{ConsoleLevel, ConsoleLine};
+pub use clients::{ClientInfo, Clients, MessageSource, NoClients};
+pub use config::RuntimeConfig;
+pub use emitter::{LifecycleEvent, RegistrationState, WorkerState};
+pub use error::{OpenError, RegisterWorkerError};
+pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
+pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
+pub use lifecycle::{EvalOutcome, RegisterJob};
+pub use runtime::Runtime;
+pub use storage::RuntimeStorage;

@@ -1,0 +1,73 @@
+//! Bundles the JavaScript layer (`js/`) with esbuild into `OUT_DIR/bundle.js`.
+//!
+//! A published package carries `js/dist/bundle.js` and no sources, so its users need no Node.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+use std::time::SystemTime;
+use std::{env, fs};
+
+fn main() {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let out = PathBuf::from(variable("OUT_DIR")).join("bundle.js");
+    let js = root.join("js");
+    let shipped = js.join("dist/bundle.js");
+    if !js.join("src/index.ts").exists() {
+        println!("cargo::rerun-if-changed={}", shipped.display());
+        copy(&shipped, &out);
+        return;
+    }
+    for name in ["src", "package.json", "package-lock.json", "build.mjs"] {
+        println!("cargo::rerun-if-changed={}", js.join(name).display());
+    }
+    if modules_are_stale(&js) {
+        let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+        run(Command::new(npm).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&js));
+        // npm leaves an unchanged folder's date alone; the date tells the next build that nothing is to do.
+        let _ = fs::File::create(js.join(STAMP));
+    }
+    run(Command::new("node").arg("build.mjs").current_dir(&js));
+    copy(&shipped, &out);
+}
+
+fn copy(bundle: &Path, out: &Path) {
+    if let Err(error) = fs::copy(bundle, out) {
+        fail(&format!("the bundle of the JavaScript layer, {}, cannot be read: {error}", bundle.display()));
+    }
+}
+
+const STAMP: &str = "node_modules/.installed";
+
+fn modules_are_stale(js: &Path) -> bool {
+    let changed = |path: &str| fs::metadata(js.join(path)).and_then(|data| data.modified());
+    match (changed(STAMP), changed("package-lock.json")) {
+        (Ok(installed), Ok(lock)) => installed < lock.max(SystemTime::UNIX_EPOCH),
+        _ => true,
+    }
+}
+
+fn run(command: &mut Command) {
+    let shown = format!("{command:?}");
+    match command.output() {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => fail(&format!(
+            "{shown} failed ({}):\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )),
+        Err(error) => fail(&format!(
+            "{shown} could not be started: {error}\n\
+             Building from the repository needs Node 20 or newer with npm (Debian: apt-get install nodejs npm)."
+        )),
+    }
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| fail(&format!("{name} is not set; run this through cargo")))
+}
+
+fn fail(message: &str) -> ! {
+    eprintln!("\nwakeworker-quickjs: {message}\n");
+    exit(1)
+}

@@ -1,0 +1,80 @@
+//! `importScripts`: fetched and stored while the worker installs, served from the store ever after (R156).
+
+use super::super::realm::Realm;
+use super::super::task::HostError;
+use super::{HostObject, throw};
+use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
+use crate::mime;
+use crate::script::{Script, Text, run};
+use ::url::Url;
+use bytes::Bytes;
+use rquickjs::{Ctx, Result};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
+    let state = realm.clone();
+    host.function("importScript", move |ctx: Ctx<'_>, url: Text| -> Result<()> {
+        let script = match find(&state, &url.into_string()) {
+            Ok(script) => script,
+            Err(error) => return Err(throw(&ctx, &error)),
+        };
+        let code = state.shared.bytecode.get(&ctx, &script)?;
+        run(&ctx, &code).map(drop)
+    })
+}
+
+fn find(realm: &Realm, url: &str) -> std::result::Result<Arc<Script>, HostError> {
+    let (stored, may_fetch, count) = realm.worker.import(url);
+    if let Some(script) = stored {
+        return Ok(script);
+    }
+    if !may_fetch {
+        let message = format!("`{url}` was not imported while the worker was installed, so it cannot be imported now");
+        return Err(HostError::new("NetworkError", message));
+    }
+    let limit = realm.shared.config.imported_scripts_max;
+    if count >= limit {
+        return Err(HostError::new("NetworkError", format!("`{url}` is one script too many: the limit is {limit}")));
+    }
+    let script = Arc::new(fetch_import(&realm.shared, realm.worker.storage_key.origin(), &realm.worker.script_url, url)?);
+    realm.worker.add_import(script.clone());
+    Ok(script)
+}
+
+/// Fetches a script for `importScripts`; the error is what the script sees.
+pub(crate) fn fetch_import(
+    shared: &Arc<crate::shared::Shared>,
+    origin: &str,
+    referrer: &str,
+    url: &str,
+) -> std::result::Result<Script, HostError> {
+    let network = |message: String| HostError::new("NetworkError", message);
+    let parsed = Url::parse(url).map_err(|error| HostError::new("SyntaxError", format!("`{url}` is no URL: {error}")))?;
+    let order = FetchOrder {
+        method: "GET".to_owned(),
+        url: parsed,
+        headers: Vec::new(),
+        body: Bytes::new(),
+        mode: Mode::NoCors,
+        credentials: Credentials::Include,
+        redirect: Redirect::Follow,
+        referrer: referrer.to_owned(),
+        origin: origin.to_owned(),
+        destination: "script",
+    };
+    let timeout = Duration::from_millis(shared.config.start_duration_max_ms);
+    let response = fetch_whole(&shared.fetch, order, shared.config.script_bytes_max, timeout).map_err(network)?;
+    let head = &response.head.head;
+    if !(200..300).contains(&head.status) {
+        return Err(network(format!("importing `{url}` failed: the server answered with status {}", head.status)));
+    }
+    let content_type = head.get("content-type").unwrap_or_default();
+    if !mime::is_javascript(&content_type) {
+        let message = format!("importing `{url}` failed: its MIME type is `{content_type}`, not a JavaScript one");
+        return Err(network(message));
+    }
+    Ok(Script::new(url.to_owned(), mime::decode_script(&response.body)))
+}
+

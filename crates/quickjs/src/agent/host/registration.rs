@@ -1,0 +1,179 @@
+//! The worker's registration, its clients, its messages, and Background Sync.
+
+use super::super::realm::Realm;
+use super::super::task::{EventDone, EventKind, EventTask, HostError};
+use super::{Answer, HostObject, Reply};
+use crate::clients::{ClientInfo, MessageSource};
+use crate::json::{self, Wtf8};
+use crate::script::Text;
+use ::url::Url;
+use rquickjs::Result;
+use serde::Deserialize;
+use std::rc::Rc;
+use wakeworker_core::{PermissionName, RegisterError, Tag, WorkerId};
+
+pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
+    sync(host, realm)?;
+    clients(host, realm)?;
+    let state = realm.clone();
+    host.function("skipWaiting", move |id: u32| {
+        let settle = state.operation(id);
+        state.shared.skip_waiting(&state.worker);
+        settle(Ok("null".to_owned()));
+    })?;
+    let state = realm.clone();
+    host.function("registrationUpdate", move |id: u32| {
+        let settle = state.operation(id);
+        state.shared.update_by_worker(&state.worker, move |result| {
+            settle(match result {
+                Ok(_) => Ok("null".to_owned()),
+                Err(error) => Err(HostError::new(error.name(), error.message())),
+            });
+        });
+    })?;
+    let state = realm.clone();
+    host.function("registrationUnregister", move |id: u32| {
+        let settle = state.operation(id);
+        state.shared.unregister(state.worker.registration, move |result| {
+            settle(match result {
+                Ok(removed) => Ok(removed.to_string()),
+                Err(error) => Err(HostError::new(error.name(), error.message())),
+            });
+        });
+    })?;
+    let state = realm.clone();
+    host.function("registrationState", move || state.shared.registration_json(state.worker.registration))?;
+    let state = realm.clone();
+    host.function("postMessageToWorker", move |worker: u64, data: Text| {
+        post_to_worker(&state, WorkerId(worker), data.into_string());
+    })?;
+    host.function("permissionState", |name: Text| {
+        Reply::ok(Answer::text_or_null(permission(&name.into_string()).map(str::to_owned)))
+    })
+}
+
+fn sync(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
+    let state = realm.clone();
+    host.function("syncRegister", move |id: u32, tag: Text| {
+        let settle = state.operation(id);
+        let tag = match Wtf8::from_json(&tag.into_string()).ok().and_then(|tag| Tag::from_wtf8(&tag.0)) {
+            Some(tag) => tag,
+            None => return settle(Err(HostError::new("TypeError", "the tag is no string"))),
+        };
+        let Some(host) = state.shared.host.get() else {
+            return settle(Err(HostError::new("InvalidStateError", NO_HOST)));
+        };
+        // R24: the answer is put on this worker's queue by the engine thread, before any event that follows from it.
+        host.sync_manager(state.worker.registration)
+            .register_then(tag, move |result| settle(result.map(|()| "null".to_owned()).map_err(|e| refusal(&e))));
+    })?;
+    let state = realm.clone();
+    host.function("syncGetTags", move |id: u32| {
+        let settle = state.operation(id);
+        let Some(host) = state.shared.host.get() else {
+            return settle(Err(HostError::new("InvalidStateError", NO_HOST)));
+        };
+        host.sync_manager(state.worker.registration)
+            .get_tags_then(move |result| settle(result.map(|tags| json::tags(&tags)).map_err(|error| refusal(&error))));
+    })
+}
+
+const NO_HOST: &str = "Background Sync is not available: the runtime has no host";
+
+fn refusal(error: &RegisterError) -> HostError {
+    HostError::new(error.dom_exception_name(), error.to_string())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MatchOptions {
+    #[serde(default)]
+    include_uncontrolled: bool,
+    #[serde(rename = "type", default)]
+    kind: String,
+}
+
+fn clients(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
+    let state = realm.clone();
+    host.function("clientsClaim", move |id: u32| {
+        let settle = state.operation(id);
+        settle(match state.shared.claim(&state.worker) {
+            Ok(()) => Ok("null".to_owned()),
+            Err(error) => Err(HostError::new(error.name(), error.message())),
+        });
+    })?;
+    let state = realm.clone();
+    host.function("clientsMatchAll", move |id: u32, options: Text| {
+        let settle = state.operation(id);
+        settle(match serde_json::from_str(&options.into_string()) {
+            Ok(options) => to_json(&match_all(&state, &options)),
+            Err(error) => Err(HostError::new("TypeError", format!("the options cannot be read: {error}"))),
+        });
+    })?;
+    let state = realm.clone();
+    host.function("clientsGet", move |id: u32, client: Text| {
+        let settle = state.operation(id);
+        let wanted = client.into_string();
+        let all = state.shared.clients.match_all(&state.worker.storage_key);
+        settle(to_json(&all.into_iter().find(|client| client.id == wanted)));
+    })?;
+    let state = realm.clone();
+    host.function("clientsOpenWindow", move |id: u32, url: Text| {
+        let settle = state.operation(id);
+        let url = url.into_string();
+        let opened = Url::parse(&url)
+            .map_err(|error| HostError::new("TypeError", format!("`{url}` is no URL: {error}")))
+            .and_then(|url| {
+                let opened = state.shared.clients.open_window(&state.worker.storage_key, &url);
+                opened.map_err(|message| HostError::new("InvalidAccessError", message))
+            });
+        settle(opened.and_then(|client| to_json(&client)));
+    })?;
+    let state = realm.clone();
+    host.function("postMessageToClient", move |client: Text, data: Text| {
+        let source = state.shared.worker_state(&state.worker);
+        state.shared.clients.post_message(&client.into_string(), data.into_string(), &source);
+    })
+}
+
+fn to_json(value: &impl serde::Serialize) -> std::result::Result<String, HostError> {
+    serde_json::to_string(value).map_err(|error| HostError::new("UnknownError", error.to_string()))
+}
+
+fn match_all(realm: &Realm, options: &MatchOptions) -> Vec<ClientInfo> {
+    let mut clients = realm.shared.clients.match_all(&realm.worker.storage_key);
+    let kind = if options.kind.is_empty() { "window" } else { options.kind.as_str() };
+    clients.retain(|client| kind == "all" || client.kind == kind);
+    if !options.include_uncontrolled {
+        clients.retain(|client| client.controller == Some(realm.worker.id));
+    }
+    clients
+}
+
+/// `ServiceWorker.postMessage` to another worker of the registration, or to itself; it starts if it is stopped.
+fn post_to_worker(realm: &Realm, target: WorkerId, data: String) {
+    let Some(worker) = realm.shared.worker(target) else { return };
+    let source = MessageSource::Worker(realm.shared.worker_state(&realm.worker));
+    let event = EventTask {
+        kind: EventKind::Message { data, source },
+        done: EventDone::new(|_| {}),
+        attempt: None,
+        duration_max_ms: Some(realm.shared.config.event_duration_max_ms),
+        starts: 0,
+    };
+    worker.dispatch(&realm.shared, event);
+}
+
+/// The permissions that a worker can ask for. The engine decides when it registers; this is the default answer.
+fn permission(name: &str) -> Option<&'static str> {
+    let known = match name {
+        "background-sync" => Some(PermissionName::BackgroundSync),
+        "periodic-background-sync" => Some(PermissionName::PeriodicBackgroundSync),
+        "notifications" => Some(PermissionName::Notifications),
+        _ => None,
+    }?;
+    Some(match known {
+        PermissionName::BackgroundSync => "granted",
+        PermissionName::PeriodicBackgroundSync | PermissionName::Notifications => "denied",
+    })
+}

@@ -1,0 +1,261 @@
+//! What a worker's event loop runs, and the queue that holds it.
+
+use crate::clients::{ClientInfo, MessageSource};
+use crate::clock::Moment;
+use crate::fetch_event::FetchResponder;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use wakeworker_core::{AttemptId, Tag};
+
+/// One task. Each is followed by a microtask checkpoint.
+pub(crate) enum Task {
+    /// A timer without delay; timers with a delay wait in the realm until they are due.
+    Timer(u32),
+    /// An asynchronous host operation ended.
+    Settled { id: u32, result: Result<String, HostError> },
+    /// A fetch has an answer (already as JSON).
+    FetchHead { id: u32, head: String },
+    /// A part of a response body; `None` ends it.
+    FetchChunk { id: u32, chunk: Option<Bytes> },
+    /// A fetch failed.
+    FetchFailed { id: u32, message: String },
+    /// An event for the script.
+    Event(EventTask),
+    /// The time of a dispatched event is up (R89).
+    TimedOut(AttemptId),
+    /// A worker of the registration changed its state; the record as JSON.
+    RegistrationChanged(String),
+    /// The host's network was switched.
+    OnLine(bool),
+}
+
+/// The error of a host operation as a script sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostError {
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
+}
+
+impl HostError {
+    pub(crate) fn new(name: &'static str, message: impl Into<String>) -> HostError {
+        HostError { name, message: message.into() }
+    }
+
+    /// As JSON, for the hook.
+    pub(crate) fn json(&self) -> String {
+        serde_json::json!({ "name": self.name, "message": self.message }).to_string()
+    }
+}
+
+/// An event on its way to a worker.
+pub(crate) struct EventTask {
+    pub(crate) kind: EventKind,
+    pub(crate) done: EventDone,
+    /// The dispatch that the engine knows it by.
+    pub(crate) attempt: Option<AttemptId>,
+    /// The runtime's own limit; the engine keeps the clock of sync events.
+    pub(crate) duration_max_ms: Option<u64>,
+    /// How often a worker was started for it and stopped before it ran.
+    pub(crate) starts: u32,
+}
+
+/// Which event, with what the script sees of it.
+pub(crate) enum EventKind {
+    Install,
+    Activate,
+    Sync { tag: Tag, last_chance: bool },
+    PeriodicSync { tag: Tag },
+    Message { data: String, source: MessageSource },
+    Fetch { request: Box<crate::FetchEventRequest>, body: Bytes, responder: FetchResponder },
+}
+
+impl EventKind {
+    /// The event's type.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            EventKind::Install => "install",
+            EventKind::Activate => "activate",
+            EventKind::Sync { .. } => "sync",
+            EventKind::PeriodicSync { .. } => "periodicsync",
+            EventKind::Message { .. } => "message",
+            EventKind::Fetch { .. } => "fetch",
+        }
+    }
+
+    /// Functional events survive the end of a worker (R152); messages do not.
+    pub(crate) fn is_functional(&self) -> bool {
+        matches!(self, EventKind::Sync { .. } | EventKind::PeriodicSync { .. } | EventKind::Fetch { .. })
+    }
+}
+
+/// How an event ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EventOutcome {
+    /// Every lifetime promise was fulfilled.
+    Succeeded { handled: bool },
+    /// A lifetime promise was rejected (R66).
+    Rejected(String),
+    /// The worker was stopped first (R67, R90).
+    Terminated(String),
+    /// The worker could not be started (R70).
+    StartFailed(String),
+    /// The worker's script threw while it was evaluated (R70).
+    ScriptError(String),
+}
+
+type Finish = Box<dyn FnOnce(EventOutcome) + Send>;
+
+/// The one answer that an event owes; dropped unanswered, it is `Terminated`.
+pub(crate) struct EventDone {
+    finish: Option<Finish>,
+    /// Keeps the worker's count of pending events; released after the answer.
+    _pending: Option<super::PendingEvent>,
+}
+
+impl EventDone {
+    pub(crate) fn new(finish: impl FnOnce(EventOutcome) + Send + 'static) -> EventDone {
+        EventDone { finish: Some(Box::new(finish)), _pending: None }
+    }
+
+    pub(crate) fn with_pending(mut self, pending: super::PendingEvent) -> EventDone {
+        self._pending = Some(pending);
+        self
+    }
+
+    pub(crate) fn finish(mut self, outcome: EventOutcome) {
+        if let Some(finish) = self.finish.take() {
+            finish(outcome);
+        }
+    }
+}
+
+impl Drop for EventDone {
+    fn drop(&mut self) {
+        if let Some(finish) = self.finish.take() {
+            finish(EventOutcome::Terminated("the worker was stopped while the event ran".to_owned()));
+        }
+    }
+}
+
+/// A FIFO queue of tasks with one reader.
+#[derive(Default)]
+pub(crate) struct TaskQueue {
+    inner: Mutex<Inner>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    tasks: VecDeque<Task>,
+    messages: usize,
+    events: usize,
+    closed: bool,
+    woken: bool,
+}
+
+/// What the reader of a queue got.
+pub(crate) enum Next {
+    Task(Task),
+    /// The time is up, or somebody woke the reader.
+    Nothing,
+}
+
+impl TaskQueue {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a task; gives it back if the queue is closed.
+    pub(crate) fn push(&self, task: Task) -> Result<(), Task> {
+        let mut inner = self.inner();
+        if inner.closed {
+            return Err(task);
+        }
+        inner.count(&task, 1);
+        inner.tasks.push_back(task);
+        drop(inner);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Messages that wait.
+    pub(crate) fn messages(&self) -> usize {
+        self.inner().messages
+    }
+
+    /// Whether events wait.
+    pub(crate) fn has_events(&self) -> bool {
+        self.inner().events > 0
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inner().tasks.is_empty()
+    }
+
+    /// Makes the reader look around.
+    pub(crate) fn wake(&self) {
+        self.inner().woken = true;
+        self.arrived.notify_one();
+    }
+
+    /// Takes the first task; waits for it until `deadline`, for ever if there is none.
+    pub(crate) fn next(&self, deadline: Option<Moment>) -> Next {
+        let mut inner = self.inner();
+        loop {
+            if std::mem::take(&mut inner.woken) {
+                return Next::Nothing;
+            }
+            if let Some(task) = inner.tasks.pop_front() {
+                inner.count(&task, -1);
+                return Next::Task(task);
+            }
+            match deadline {
+                None => inner = self.arrived.wait(inner).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(crate::clock::now());
+                    if left.is_zero() {
+                        return Next::Nothing;
+                    }
+                    inner = self.arrived.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    /// Refuses further tasks and gives what was left.
+    pub(crate) fn close(&self) -> VecDeque<Task> {
+        let mut inner = self.inner();
+        inner.closed = true;
+        inner.messages = 0;
+        inner.events = 0;
+        std::mem::take(&mut inner.tasks)
+    }
+}
+
+impl Inner {
+    fn count(&mut self, task: &Task, change: isize) {
+        if let Task::Event(event) = task {
+            self.events = self.events.saturating_add_signed(change);
+            if matches!(event.kind, EventKind::Message { .. }) {
+                self.messages = self.messages.saturating_add_signed(change);
+            }
+        }
+    }
+}
+
+/// The `source` of a message event as JSON.
+pub(crate) fn message_source_json(source: &MessageSource) -> serde_json::Value {
+    match source {
+        MessageSource::Client(client) => client_json(client),
+        MessageSource::Worker(worker) => {
+            serde_json::json!({ "workerId": worker.id.0, "scriptUrl": worker.script_url, "state": worker.state })
+        }
+        MessageSource::Host => serde_json::Value::Null,
+    }
+}
+
+fn client_json(client: &ClientInfo) -> serde_json::Value {
+    serde_json::to_value(client).unwrap_or_default()
+}

@@ -1,0 +1,36 @@
+//! The only place of this crate that reads clocks.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wakeworker_core::Timestamp;
+
+/// A moment on the monotonic clock.
+pub(crate) type Moment = Instant;
+
+/// Now, for measuring.
+#[expect(clippy::disallowed_methods, reason = "the one reading of the monotonic clock")]
+pub(crate) fn now() -> Moment {
+    Instant::now()
+}
+
+/// Now, for what is written to disk.
+#[expect(clippy::disallowed_methods, reason = "the one reading of the wall clock")]
+pub(crate) fn wall() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The processor time that the calling thread has used. Where the system cannot tell, the monotonic clock stands in:
+/// then a task is also charged for the time in which it waited.
+#[cfg(unix)]
+pub(crate) fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn thread_cpu() -> Duration {
+    use std::sync::LazyLock;
+    static START: LazyLock<Moment> = LazyLock::new(now);
+    now().saturating_duration_since(*START)
+}

@@ -1,0 +1,100 @@
+//! Every limit of the runtime, with its unit and its default.
+
+/// Limits and policies of one [`Runtime`](crate::Runtime). Durations are milliseconds; limits name their unit.
+///
+/// A worker that exceeds a limit of memory or processor time is stopped: its events fail with
+/// `FailureReason::Terminated` (R67, R90), and no other worker notices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RuntimeConfig {
+    /// Memory of one worker's JavaScript heap. Default: 67,108,864 (64 MiB).
+    pub memory_bytes_max: usize,
+    /// Stack of one worker's JavaScript; deeper recursion throws a RangeError. Default: 1,048,576 (1 MiB).
+    pub stack_bytes_max: usize,
+    /// Processor time of one task with its microtasks. Default: 10,000 (10 s).
+    pub task_cpu_ms_max: u64,
+    /// A worker without pending events is stopped after this time (R151). Default: 30,000 (30 s).
+    pub idle_stop_ms: u64,
+    /// How long a worker whose event took too long may go on before it is stopped (D8). Default: 1,000 (1 s).
+    pub terminate_grace_ms: u64,
+    /// Longest evaluation of a worker's scripts, fetches of imported scripts included. Default: 60,000 (1 min).
+    pub start_duration_max_ms: u64,
+    /// Longest `install` event. Default: 300,000 (5 min).
+    pub install_duration_max_ms: u64,
+    /// Longest `activate` event. Default: 300,000 (5 min).
+    pub activate_duration_max_ms: u64,
+    /// Longest `fetch` or `message` event. Default: 300,000 (5 min).
+    pub event_duration_max_ms: u64,
+    /// Largest main or imported script. Default: 16,777,216 (16 MiB).
+    pub script_bytes_max: usize,
+    /// Scripts that one worker may import. Default: 256.
+    pub imported_scripts_max: usize,
+    /// Timers that one worker may have set at one time. Default: 10,000.
+    pub timers_max: usize,
+    /// Messages that may wait for one worker; further ones are dropped. Default: 1,000.
+    pub queued_messages_max: usize,
+    /// Fetches that one worker may have under way; further ones fail. Default: 128.
+    pub fetches_max: usize,
+    /// Largest request body that a script may send. Default: 67,108,864 (64 MiB).
+    pub request_bytes_max: usize,
+    /// Largest response body, decompressed. Default: 1,073,741,824 (1 GiB).
+    pub response_bytes_max: u64,
+    /// Response bytes that are held for a script that does not read. Default: 262,144 (256 KiB).
+    pub response_window_bytes: usize,
+    /// Redirects that one fetch follows. Default: 20.
+    pub redirects_max: u32,
+    /// Longest wait for a connection. Default: 30,000 (30 s).
+    pub connect_timeout_ms: u64,
+    /// Longest silence of a server. Default: 60,000 (1 min).
+    pub response_idle_timeout_ms: u64,
+    /// Longest fetch, its body included. Default: 3,600,000 (1 h).
+    pub fetch_timeout_ms: u64,
+    /// Longest console line; the rest is cut off. Default: 16,384 (16 KiB).
+    pub console_line_bytes_max: usize,
+    /// Console lines of one worker per second; further ones are counted, not kept. Default: 1,000.
+    pub console_lines_per_second_max: u32,
+    /// Size of the IndexedDB file; a larger one gives QuotaExceededError. Default: 4,294,967,296 (4 GiB).
+    pub indexeddb_bytes_max: u64,
+    /// Compiled scripts that are kept in memory. Default: 33,554,432 (32 MiB).
+    pub compiled_script_bytes_max: usize,
+    /// `navigator.userAgent`, and the `User-Agent` header.
+    pub user_agent: String,
+    /// `navigator.language`. Default: `en`.
+    pub language: String,
+}
+
+impl Default for RuntimeConfig {
+    fn default() -> RuntimeConfig {
+        RuntimeConfig {
+            memory_bytes_max: 64 * MIB,
+            stack_bytes_max: MIB,
+            task_cpu_ms_max: 10_000,
+            idle_stop_ms: 30_000,
+            terminate_grace_ms: 1_000,
+            start_duration_max_ms: 60_000,
+            install_duration_max_ms: 300_000,
+            activate_duration_max_ms: 300_000,
+            event_duration_max_ms: 300_000,
+            script_bytes_max: 16 * MIB,
+            imported_scripts_max: 256,
+            timers_max: 10_000,
+            queued_messages_max: 1_000,
+            fetches_max: 128,
+            request_bytes_max: 64 * MIB,
+            response_bytes_max: 1024 * MIB as u64,
+            response_window_bytes: 256 * 1024,
+            redirects_max: 20,
+            connect_timeout_ms: 30_000,
+            response_idle_timeout_ms: 60_000,
+            fetch_timeout_ms: 3_600_000,
+            console_line_bytes_max: 16 * 1024,
+            console_lines_per_second_max: 1_000,
+            indexeddb_bytes_max: 4096 * MIB as u64,
+            compiled_script_bytes_max: 32 * MIB,
+            user_agent: format!("WakeWorker/{}", env!("CARGO_PKG_VERSION")),
+            language: "en".to_owned(),
+        }
+    }
+}
+
+const MIB: usize = 1024 * 1024;

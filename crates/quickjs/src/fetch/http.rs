@@ -1,0 +1,229 @@
+//! The default transport: HTTP/1.1 and HTTP/2 over TCP and TLS.
+
+use super::{AbortHandle, FetchRequest, Fetcher, ResponseHead, ResponseSink, is_localhost};
+use crate::{OpenError, RuntimeConfig};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{HeaderName, HeaderValue};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// A real HTTP client. Its I/O thread is started by the first fetch.
+pub struct HttpFetcher {
+    limits: Limits,
+    client: OnceLock<Result<Io, String>>,
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    connect_timeout: Duration,
+    idle_timeout: Duration,
+    fetch_timeout: Duration,
+}
+
+struct Io {
+    handle: Handle,
+    client: reqwest::Client,
+    // Dropping the sender ends the I/O thread.
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+impl HttpFetcher {
+    /// A client with the timeouts of this configuration.
+    pub fn new(config: &RuntimeConfig) -> Result<HttpFetcher, OpenError> {
+        Ok(HttpFetcher {
+            limits: Limits {
+                connect_timeout: Duration::from_millis(config.connect_timeout_ms),
+                idle_timeout: Duration::from_millis(config.response_idle_timeout_ms),
+                fetch_timeout: Duration::from_millis(config.fetch_timeout_ms),
+            },
+            client: OnceLock::new(),
+        })
+    }
+
+    fn io(&self) -> Result<&Io, String> {
+        self.client.get_or_init(|| start_io(self.limits)).as_ref().map_err(Clone::clone)
+    }
+}
+
+impl Fetcher for HttpFetcher {
+    fn fetch(&self, request: FetchRequest, sink: ResponseSink) -> AbortHandle {
+        let io = match self.io() {
+            Ok(io) => io,
+            Err(message) => {
+                sink.error(message);
+                return AbortHandle::ended();
+            }
+        };
+        let request = match build(&io.client, request) {
+            Ok(request) => request,
+            Err(message) => {
+                sink.error(message);
+                return AbortHandle::ended();
+            }
+        };
+        let client = io.client.clone();
+        let task = io.handle.spawn(exchange(client, request, sink)).abort_handle();
+        AbortHandle::new(move || task.abort())
+    }
+}
+
+impl std::fmt::Debug for HttpFetcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpFetcher").field("started", &self.client.get().is_some()).finish()
+    }
+}
+
+fn start_io(limits: Limits) -> Result<Io, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the network thread cannot be started: {error}"))?;
+    let handle = runtime.handle().clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name("wakeworker-net".to_owned())
+        .spawn(move || {
+            // Ends when the sender is dropped; running exchanges are dropped with the runtime.
+            let _ = runtime.block_on(stopped);
+        })
+        .map_err(|error| format!("the network thread cannot be started: {error}"))?;
+    Ok(Io { client: client(limits)?, handle, _stop: stop })
+}
+
+fn client(limits: Limits) -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        // A request may be sent twice only if the script says so.
+        .retry(reqwest::retry::never())
+        .connect_timeout(limits.connect_timeout)
+        .read_timeout(limits.idle_timeout)
+        .timeout(limits.fetch_timeout)
+        .dns_resolver(Resolver)
+        .build()
+        .map_err(|error| format!("the HTTP client cannot be made: {}", chain(&error)))
+}
+
+fn tls() -> Result<rustls::ClientConfig, String> {
+    use rustls_platform_verifier::ConfigVerifierExt;
+    // The process-wide default provider belongs to the host program; it is used if there is one.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Another thread may have installed one in between, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let mut config = rustls::ClientConfig::with_platform_verifier()
+        .map_err(|error| format!("the system's certificates cannot be read: {error}"))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn build(client: &reqwest::Client, request: FetchRequest) -> Result<reqwest::Request, String> {
+    let method = reqwest::Method::from_bytes(request.method.as_bytes())
+        .map_err(|_| format!("`{}` is no HTTP method", request.method))?;
+    let mut built = reqwest::Request::new(method, request.url);
+    for (name, value) in &request.headers {
+        if is_forbidden(name) {
+            continue;
+        }
+        let bytes = latin1(value).ok_or_else(|| format!("the value of header `{name}` is not a byte string"))?;
+        let value = HeaderValue::from_bytes(&bytes).map_err(|_| format!("the value of header `{name}` is not allowed"))?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+        built.headers_mut().append(name, value);
+    }
+    if !request.body.is_empty() {
+        *built.body_mut() = Some(request.body.into());
+    } else if matches!(built.method().as_str(), "POST" | "PUT") {
+        built.headers_mut().insert(reqwest::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    let _ = client;
+    Ok(built)
+}
+
+async fn exchange(client: reqwest::Client, request: reqwest::Request, mut sink: ResponseSink) {
+    let mut response = match client.execute(request).await {
+        Ok(response) => response,
+        Err(error) => return sink.error(chain(&error)),
+    };
+    sink.head(ResponseHead {
+        status: response.status().as_u16(),
+        status_text: reason(&response),
+        headers: response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().iter().map(|b| char::from(*b)).collect()))
+            .collect(),
+    });
+    loop {
+        sink.ready().await;
+        if sink.is_aborted() {
+            return;
+        }
+        match response.chunk().await {
+            Ok(Some(bytes)) => sink.chunk(bytes),
+            Ok(None) => return sink.end(),
+            Err(error) => return sink.error(chain(&error)),
+        }
+    }
+}
+
+fn reason(response: &reqwest::Response) -> String {
+    // HTTP/2 has no reason phrase; the standard wants the empty string then.
+    if response.version() >= reqwest::Version::HTTP_2 {
+        return String::new();
+    }
+    match response.extensions().get::<hyper::ext::ReasonPhrase>() {
+        Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+        None => response.status().canonical_reason().unwrap_or_default().to_owned(),
+    }
+}
+
+/// The headers that only the transport may set (Fetch standard, "forbidden request-header"; the safe part of it).
+fn is_forbidden(name: &str) -> bool {
+    ["host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"]
+        .iter()
+        .any(|forbidden| name.eq_ignore_ascii_case(forbidden))
+}
+
+fn latin1(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
+}
+
+/// An error with its causes: the first alone often says only that something failed.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Resolves `*.localhost` to loopback itself, which is what makes those names trustworthy (section 7.5 of the
+/// requirements); asks the system for the rest.
+struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            if is_localhost(name.as_str()) {
+                let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+                return Ok(Box::new(both.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs);
+            }
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Arc<HttpFetcher>>();
+};

@@ -1,0 +1,129 @@
+//! Fetching: the rules of the Fetch standard (`process`, `cors`) over a transport (`Fetcher`) that a host may replace.
+
+mod collect;
+mod cors;
+mod http;
+mod process;
+mod sink;
+
+pub use http::HttpFetcher;
+pub use sink::{AbortHandle, ResponseHead, ResponseSink};
+
+pub(crate) use collect::fetch_whole;
+pub(crate) use process::{FetchHandle, FetchReader, FetchRules, FilteredHead, start};
+pub(crate) use sink::{Flow, SinkTarget};
+
+use bytes::Bytes;
+use url::Url;
+
+/// One HTTP exchange: no redirect is followed, no policy applied. That is done above, for every transport alike.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FetchRequest {
+    /// The method, in the case that goes on the wire.
+    pub method: String,
+    /// Where to; http or https.
+    pub url: Url,
+    /// Header names and values, as bytes in Latin-1.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty if there is none.
+    pub body: Bytes,
+    /// The Fetch standard's destination: `script` and `serviceworker` for scripts, otherwise empty.
+    pub destination: &'static str,
+}
+
+/// What carries requests to servers. The default is [`HttpFetcher`]; a host may serve its own origin without a socket.
+pub trait Fetcher: Send + Sync {
+    /// Starts an exchange and returns at once. The answer goes to `sink`, from any thread, also before this returns.
+    /// Dropping or using the handle aborts the exchange.
+    fn fetch(&self, request: FetchRequest, sink: ResponseSink) -> AbortHandle;
+}
+
+/// What a script asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct FetchOrder {
+    pub(crate) method: String,
+    pub(crate) url: Url,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Bytes,
+    pub(crate) mode: Mode,
+    pub(crate) credentials: Credentials,
+    pub(crate) redirect: Redirect,
+    pub(crate) referrer: String,
+    /// The origin that asks, serialised.
+    pub(crate) origin: String,
+    pub(crate) destination: &'static str,
+}
+
+/// The Fetch standard's request mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    SameOrigin,
+    NoCors,
+    Cors,
+    Navigate,
+}
+
+/// The Fetch standard's credentials mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    Omit,
+    SameOrigin,
+    Include,
+}
+
+/// The Fetch standard's redirect mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    Follow,
+    Error,
+    Manual,
+}
+
+/// Whether a URL's origin is potentially trustworthy (R146; section 7.5 of the requirements): https, or a loopback host.
+pub(crate) fn is_potentially_trustworthy(url: &Url) -> bool {
+    match url.scheme() {
+        "https" | "wss" => true,
+        "http" | "ws" => match url.host() {
+            Some(url::Host::Domain(name)) => is_localhost(name),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// `localhost` and its subdomains; [`HttpFetcher`] resolves them to loopback without asking anybody.
+pub(crate) fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || name.len() > ".localhost".len()
+            && name.is_char_boundary(name.len() - ".localhost".len())
+            && name[name.len() - ".localhost".len()..].eq_ignore_ascii_case(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // R146
+    fn only_https_and_loopback_are_potentially_trustworthy() {
+        for (url, expected) in [
+            ("https://a.example/", true),
+            ("http://a.example/", false),
+            ("http://localhost:8080/", true),
+            ("http://app.localhost/", true),
+            ("http://localhost.example/", false),
+            ("http://notlocalhost/", false),
+            ("http://127.8.9.1/", true),
+            ("http://[::1]:1/", true),
+            ("http://[::2]/", false),
+            ("http://10.0.0.1/", false),
+            ("ftp://localhost/", false),
+            ("data:text/plain,a", false),
+        ] {
+            assert_eq!(is_potentially_trustworthy(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+}

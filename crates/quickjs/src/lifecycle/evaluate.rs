@@ -1,0 +1,224 @@
+//! Evaluation of script files in one fresh service-worker global scope, for people and conformance suites.
+
+use super::{Registration, Registry};
+use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, StartError, State, Worker, lock};
+use crate::clock;
+use crate::script::Script;
+use crate::shared::{Probe, Shared};
+use crate::{ConsoleLine, HttpFetcher, NoClients, OpenError, Runtime, RuntimeConfig, RuntimeStorage};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use wakeworker::store::MemoryStore;
+use wakeworker::{ClientGuard, Host};
+use wakeworker_core::{FrameType, StorageKey, SyncState, WorkerRegistrationId};
+
+/// How an evaluation ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EvalOutcome {
+    /// Uncaught exceptions and unhandled rejections, a script that failed, or a failed `install`.
+    pub errors: Vec<String>,
+    /// True if the time was up before the worker had nothing left to do.
+    pub timed_out: bool,
+}
+
+enum Message {
+    Line(ConsoleLine),
+    Exception(String),
+    Started(Result<(), StartError>),
+    Ended(EventOutcome),
+    Quiet,
+}
+
+impl Runtime {
+    /// Evaluates classic scripts in order in one fresh service-worker global scope on in-memory storage, dispatches
+    /// `install` and `activate`, and goes on until the worker has nothing left to do or the time is up. The scope has
+    /// a host of its own: `registration.sync` works, and its events come. Console lines are given as they appear.
+    pub fn evaluate(
+        config: RuntimeConfig,
+        scripts: Vec<(String, String)>,
+        timeout: Duration,
+        mut console: impl FnMut(ConsoleLine),
+    ) -> Result<EvalOutcome, OpenError> {
+        let fetcher = Arc::new(HttpFetcher::new(&config)?);
+        let shared = Shared::open(config, &RuntimeStorage::Memory, fetcher, Arc::new(NoClients))?;
+        let runtime = Runtime::from_shared(shared.clone());
+        let (sender, receiver) = channel();
+        let lines = sender.clone();
+        shared.on_console(Box::new(move |line| {
+            let _ = lines.send(Message::Line(line.clone()));
+        }));
+        let _ = shared.probe.set(Box::new(ChannelProbe(sender.clone())));
+        let host = Host::builder(Box::new(MemoryStore::new())).backend(Arc::new(runtime)).open().map_err(|error| {
+            OpenError::Inaccessible { path: "memory".into(), message: error.to_string() }
+        })?;
+        let (worker, _window) = match place_worker(&shared, &host, scripts) {
+            Ok(placed) => placed,
+            Err(message) => return Ok(EvalOutcome { errors: vec![message], timed_out: false }),
+        };
+        let deadline = clock::now() + timeout;
+        let mut run = Evaluation { receiver, deadline, outcome: EvalOutcome::default(), console: &mut console };
+        run.drive(&shared, &host, &worker, &sender);
+        let mut outcome = run.outcome;
+        drop(host);
+        drop(sender);
+        // The end of the worker may have printed its last lines.
+        for message in run.receiver.try_iter() {
+            match message {
+                Message::Line(line) => console(line),
+                Message::Exception(text) => outcome.errors.push(text),
+                _ => {}
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+struct ChannelProbe(Sender<Message>);
+
+impl Probe for ChannelProbe {
+    fn exception(&self, text: &str) {
+        let _ = self.0.send(Message::Exception(text.to_owned()));
+    }
+
+    fn quiet(&self) {
+        let _ = self.0.send(Message::Quiet);
+    }
+}
+
+/// Makes the registration and its one worker, which has all the scripts as its main script, and opens a window, so
+/// that the worker may register syncs (R18).
+fn place_worker(
+    shared: &Arc<Shared>,
+    host: &Host,
+    scripts: Vec<(String, String)>,
+) -> Result<(Arc<Worker>, ClientGuard), String> {
+    let key = StorageKey::first_party(ORIGIN);
+    let scope = format!("{ORIGIN}/");
+    let names: Vec<String> = scripts.iter().map(|(name, _)| name.clone()).collect();
+    let last = names.last().map(String::as_str).unwrap_or("sw.js").rsplit(['/', '\\']).next().unwrap_or("sw.js");
+    let script_url = format!("{scope}{last}");
+    let id: WorkerRegistrationId = host
+        .add_worker_registration(key.clone(), scope.clone(), script_url.clone())
+        .wait()
+        .map_err(|error| error.to_string())?;
+    let worker_id = shared.store.draw_worker_id().map_err(|failure| failure.message)?;
+    let main = scripts.into_iter().map(|(name, source)| Arc::new(Script::new(name, source))).collect();
+    let worker = Arc::new(Worker::new(
+        worker_id,
+        id,
+        key.clone(),
+        scope.clone(),
+        script_url,
+        main,
+        HashMap::new(),
+        State::Parsed,
+    ));
+    let mut registry: std::sync::MutexGuard<'_, Registry> = lock(&shared.registry);
+    registry.registrations.insert(
+        id,
+        Registration {
+            id,
+            storage_key: key.clone(),
+            scope,
+            update_via_cache: "imports".to_owned(),
+            last_update_check: clock::wall(),
+            installing: Some(worker.clone()),
+            waiting: None,
+            active: None,
+        },
+    );
+    drop(registry);
+    Ok((worker, host.open_client(key, FrameType::TopLevel)))
+}
+
+const ORIGIN: &str = "https://eval.localhost";
+
+struct Evaluation<'a, F: FnMut(ConsoleLine)> {
+    receiver: Receiver<Message>,
+    deadline: clock::Moment,
+    outcome: EvalOutcome,
+    console: &'a mut F,
+}
+
+impl<F: FnMut(ConsoleLine)> Evaluation<'_, F> {
+    fn drive(&mut self, shared: &Arc<Shared>, host: &Host, worker: &Arc<Worker>, sender: &Sender<Message>) {
+        let started = sender.clone();
+        worker.start(
+            shared,
+            Box::new(move |result| {
+                let _ = started.send(Message::Started(result));
+            }),
+        );
+        match self.wait(|message| matches!(message, Message::Started(_))) {
+            Some(Message::Started(Ok(()))) => {}
+            Some(Message::Started(Err(StartError::Script(text) | StartError::Failed(text)))) => {
+                return self.outcome.errors.push(text);
+            }
+            _ => return,
+        }
+        worker.set_state(State::Installing);
+        let id = worker.registration;
+        shared.change(id, |_| {});
+        let config = &shared.config;
+        worker.dispatch(shared, event(EventKind::Install, config.install_duration_max_ms, sender));
+        match self.wait(|message| matches!(message, Message::Ended(_))) {
+            Some(Message::Ended(EventOutcome::Succeeded { .. })) => {}
+            Some(Message::Ended(
+                EventOutcome::Rejected(text)
+                | EventOutcome::Terminated(text)
+                | EventOutcome::StartFailed(text)
+                | EventOutcome::ScriptError(text),
+            )) => return self.outcome.errors.push(format!("the install event failed: {text}")),
+            _ => return,
+        }
+        worker.set_state(State::Installed);
+        shared.change(id, |registration| registration.waiting = registration.installing.take());
+        shared.try_activate(id);
+        while self.wait(|message| matches!(message, Message::Quiet)).is_some() {
+            // Quiet before the activation was delivered does not count.
+            if worker.state() != State::Activated || worker.has_pending_events() {
+                continue;
+            }
+            // The answer comes after everything that the engine had to do before, so an event that it owes the worker
+            // has been dispatched by then.
+            let firing = host.sync_registrations().wait().is_ok_and(|found| {
+                found.iter().any(|sync| !matches!(sync.state, SyncState::Waiting | SyncState::Suspended))
+            });
+            if !firing && !worker.has_pending_events() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a message; lines and exceptions are handled on the way. `None` if the time is up.
+    fn wait(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
+        loop {
+            let left = self.deadline.saturating_duration_since(clock::now());
+            let Ok(message) = self.receiver.recv_timeout(left) else {
+                self.outcome.timed_out = true;
+                return None;
+            };
+            match message {
+                Message::Line(line) => (self.console)(line),
+                Message::Exception(text) => self.outcome.errors.push(text),
+                message if wanted(&message) => return Some(message),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn event(kind: EventKind, limit_ms: u64, sender: &Sender<Message>) -> EventTask {
+    let sender = sender.clone();
+    EventTask {
+        kind,
+        done: EventDone::new(move |outcome| {
+            let _ = sender.send(Message::Ended(outcome));
+        }),
+        attempt: None,
+        duration_max_ms: Some(limit_ms),
+        starts: 0,
+    }
+}

@@ -1,0 +1,172 @@
+//! Register (service worker specification, "Start Register" and "Register").
+
+use super::job::{Done, Job};
+use super::update::Candidate;
+use super::{Registration, scope};
+use crate::agent::lock;
+use crate::clock;
+use crate::error::RegisterWorkerError;
+use crate::shared::Shared;
+use crate::storage::StoredRegistration;
+use std::sync::Arc;
+use url::Url;
+use wakeworker_core::{RegisterError, StorageKey, WorkerRegistrationId};
+
+/// What a page asks for by `navigator.serviceWorker.register(scriptUrl, {scope, updateViaCache})`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterJob {
+    /// The page's storage key.
+    pub storage_key: StorageKey,
+    /// The page.
+    pub client_url: Url,
+    /// As the script gave it: relative to the page.
+    pub script_url: String,
+    /// As the script gave it; `None` for the script's directory.
+    pub scope: Option<String>,
+    /// `imports`, `all` or `none`.
+    pub update_via_cache: String,
+}
+
+/// A job whose URLs have been checked.
+#[derive(Clone, Debug)]
+pub(crate) struct RegisterOrder {
+    pub(super) storage_key: StorageKey,
+    pub(super) script_url: Url,
+    pub(super) scope: Url,
+    pub(super) client_url: Url,
+    pub(super) update_via_cache: String,
+}
+
+impl Shared {
+    /// Checks the job and schedules it.
+    pub(crate) fn register(self: &Arc<Shared>, job: RegisterJob, done: Done) {
+        match order(job) {
+            Ok(order) => {
+                let (key, scope) = (order.storage_key.clone(), order.scope.to_string());
+                self.schedule(&key, &scope, Job::Register(order, done));
+            }
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// The Register algorithm, on the job's thread.
+    pub(super) fn run_register(self: &Arc<Shared>, order: RegisterOrder, done: Done) {
+        let existing = self.find_scope(&order.storage_key, order.scope.as_str());
+        if let Some(id) = existing {
+            // Same script and cache mode as the newest worker: nothing to do.
+            let same = self.look(id, |registration| {
+                registration.update_via_cache == order.update_via_cache
+                    && registration.newest().is_some_and(|worker| worker.script_url == order.script_url.as_str())
+            });
+            if same == Some(true)
+                && let Some(state) = self.registration(id)
+            {
+                return done(Ok(state));
+            }
+        }
+        let candidate = Candidate {
+            storage_key: order.storage_key.clone(),
+            script_url: order.script_url.clone(),
+            scope: order.scope.clone(),
+            referrer: order.client_url.to_string(),
+            is_update: false,
+        };
+        let newest = existing.and_then(|id| self.look(id, |found| found.newest().cloned())).flatten();
+        let found = match self.fetch_candidate(&candidate, newest.as_deref()) {
+            Ok(found) => found,
+            Err(error) => return done(Err(error)),
+        };
+        let id = match existing {
+            Some(id) => id,
+            None => match self.make_registration(&order) {
+                Ok(id) => id,
+                Err(error) => return done(Err(error)),
+            },
+        };
+        if let Err(error) = self.set_cache_mode(id, &order.update_via_cache) {
+            return done(Err(error));
+        }
+        match found {
+            Some(scripts) => self.install(id, &candidate, scripts, done),
+            None => done(self.registration(id).ok_or_else(gone)),
+        }
+    }
+
+    /// Set Registration: first in the engine, which gives the id, then in the store.
+    fn make_registration(&self, order: &RegisterOrder) -> Result<WorkerRegistrationId, RegisterWorkerError> {
+        let Some(host) = self.host.get() else {
+            let message = "the runtime has no host yet; open the host with this runtime as its backend first";
+            return Err(RegisterWorkerError::InvalidState(message.to_owned()));
+        };
+        let id = host
+            .add_worker_registration(
+                order.storage_key.clone(),
+                order.scope.to_string(),
+                order.script_url.to_string(),
+            )
+            .wait()
+            .map_err(|error: RegisterError| RegisterWorkerError::Storage(error.to_string()))?;
+        let registration = Registration {
+            id,
+            storage_key: order.storage_key.clone(),
+            scope: order.scope.to_string(),
+            update_via_cache: order.update_via_cache.clone(),
+            last_update_check: clock::wall(),
+            installing: None,
+            waiting: None,
+            active: None,
+        };
+        lock(&self.registry).registrations.insert(id, registration);
+        Ok(id)
+    }
+
+    fn set_cache_mode(&self, id: WorkerRegistrationId, mode: &str) -> Result<(), RegisterWorkerError> {
+        let now = clock::wall();
+        let stored = {
+            let mut registry = lock(&self.registry);
+            let registration = registry.registrations.get_mut(&id).ok_or_else(gone)?;
+            registration.update_via_cache = mode.to_owned();
+            registration.last_update_check = now;
+            stored(registration)
+        };
+        self.store.put_registration(&stored).map_err(|failure| RegisterWorkerError::Storage(failure.message))
+    }
+}
+
+/// A registration for the store, without its workers.
+fn stored(registration: &Registration) -> StoredRegistration {
+    StoredRegistration {
+        id: registration.id,
+        storage_key: registration.storage_key.clone(),
+        scope: registration.scope.clone(),
+        update_via_cache: registration.update_via_cache.clone(),
+        last_update_check: registration.last_update_check,
+        workers: Vec::new(),
+    }
+}
+
+/// The registration vanished while the job ran.
+pub(super) fn gone() -> RegisterWorkerError {
+    RegisterWorkerError::Type("the registration was removed meanwhile".to_owned())
+}
+
+fn order(job: RegisterJob) -> Result<RegisterOrder, RegisterWorkerError> {
+    let script_url = scope::parse("script URL", &job.script_url, &job.client_url)?;
+    let scope = match &job.scope {
+        Some(text) => scope::parse("scope", text, &job.client_url)?,
+        // R215: the script's directory.
+        None => scope::parse("scope", "./", &script_url)?,
+    };
+    if !matches!(job.update_via_cache.as_str(), "imports" | "all" | "none") {
+        let message = format!("updateViaCache `{}` must be `imports`, `all` or `none`", job.update_via_cache);
+        return Err(RegisterWorkerError::Type(message));
+    }
+    scope::check_origins(&script_url, &scope, &job.client_url, job.storage_key.origin())?;
+    Ok(RegisterOrder {
+        storage_key: job.storage_key,
+        script_url,
+        scope,
+        client_url: job.client_url,
+        update_via_cache: job.update_via_cache,
+    })
+}

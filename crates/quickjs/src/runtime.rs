@@ -1,0 +1,297 @@
+//! [`Runtime`]: what a host program holds.
+
+use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, State, Worker};
+use crate::clients::{Clients, MessageSource};
+use crate::emitter::{LifecycleEvent, RegistrationState};
+use crate::fetch_event::FetchResponder;
+use crate::shared::Shared;
+use crate::{
+    ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, OpenError, RegisterJob, RegisterWorkerError,
+    RuntimeConfig, RuntimeStorage,
+};
+use std::sync::Arc;
+use url::Url;
+use wakeworker::{DispatchDone, HostHandle, WorkerBackend};
+use wakeworker_core::{
+    AttemptId, AttemptOutcome, Dispatch, FailureReason, StorageKey, SyncKind, WorkerId, WorkerRegistrationId,
+};
+
+/// The embedded service-worker runtime. Cheap to clone; the last clone that goes stops all workers.
+///
+/// It is a [`WorkerBackend`]: give it to `Host::builder`, which attaches the host; only then can workers be registered.
+#[derive(Clone)]
+pub struct Runtime {
+    owner: Arc<Owner>,
+}
+
+struct Owner {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.shutdown();
+    }
+}
+
+impl Runtime {
+    /// Opens the runtime's storage and restores its registrations. No worker runs until an event comes.
+    pub fn open(
+        config: RuntimeConfig,
+        storage: RuntimeStorage,
+        fetcher: Arc<dyn Fetcher>,
+        clients: Arc<dyn Clients>,
+    ) -> Result<Runtime, OpenError> {
+        let shared = Shared::open(config, &storage, fetcher, clients)?;
+        Ok(Runtime { owner: Arc::new(Owner { shared }) })
+    }
+
+    pub(crate) fn from_shared(shared: Arc<Shared>) -> Runtime {
+        Runtime { owner: Arc::new(Owner { shared }) }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.owner.shared
+    }
+
+    /// `navigator.serviceWorker.register()`. `done` is called once, on some thread, when the page's promise settles:
+    /// with a new worker in `installing`, or the registration as it was if nothing changed.
+    pub fn register(
+        &self,
+        job: RegisterJob,
+        done: impl FnOnce(Result<RegistrationState, RegisterWorkerError>) + Send + 'static,
+    ) {
+        self.shared().register(job, Box::new(done));
+    }
+
+    /// `registration.update()`.
+    pub fn update(
+        &self,
+        registration: WorkerRegistrationId,
+        done: impl FnOnce(Result<RegistrationState, RegisterWorkerError>) + Send + 'static,
+    ) {
+        self.shared().update(registration, Box::new(done));
+    }
+
+    /// `registration.unregister()`: true when the removal is durable, false if there was no such registration.
+    pub fn unregister(
+        &self,
+        registration: WorkerRegistrationId,
+        done: impl FnOnce(Result<bool, RegisterWorkerError>) + Send + 'static,
+    ) {
+        self.shared().unregister(registration, done);
+    }
+
+    /// Clears all data of a storage key: registrations, sync entries, IndexedDB (R163).
+    pub fn clear_storage(
+        &self,
+        storage_key: &StorageKey,
+        done: impl FnOnce(Result<(), RegisterWorkerError>) + Send + 'static,
+    ) {
+        self.shared().clear_storage(storage_key, done);
+    }
+
+    /// The registration with the longest scope that matches a URL (R159).
+    pub fn match_registration(&self, storage_key: &StorageKey, url: &Url) -> Option<RegistrationState> {
+        self.shared().match_registration(storage_key, url)
+    }
+
+    /// One registration.
+    pub fn registration(&self, id: WorkerRegistrationId) -> Option<RegistrationState> {
+        self.shared().registration(id)
+    }
+
+    /// All registrations of a storage key.
+    pub fn registrations(&self, storage_key: &StorageKey) -> Vec<RegistrationState> {
+        self.shared().registrations(storage_key)
+    }
+
+    /// Subscribes to what happens to registrations and workers, in order, on the runtime's threads.
+    pub fn on_lifecycle(&self, observer: impl Fn(&LifecycleEvent) + Send + Sync + 'static) {
+        self.shared().lifecycle.subscribe(observer);
+    }
+
+    /// Subscribes to the consoles of all workers.
+    pub fn on_console(&self, observer: impl Fn(&ConsoleLine) + Send + Sync + 'static) {
+        self.shared().on_console(Box::new(observer));
+    }
+
+    /// The host's clients of this storage key came, went or changed their controller: a waiting worker may be free to
+    /// activate.
+    pub fn clients_changed(&self, storage_key: &StorageKey) {
+        self.shared().clients_changed(storage_key);
+    }
+
+    /// Switches the network: while off, every fetch is a network error, and `navigator.onLine` is false.
+    pub fn set_online(&self, online: bool) {
+        self.shared().set_online(online);
+    }
+
+    /// Dispatches a page's request as a `fetch` event. `done` is called once, when the head of the answer is known.
+    pub fn fetch_event(
+        &self,
+        registration: WorkerRegistrationId,
+        request: FetchEventRequest,
+        done: impl FnOnce(FetchEventResult) + Send + 'static,
+    ) {
+        let shared = self.shared();
+        let responder = FetchResponder::new(shared.config.response_bytes_max, done);
+        let Some(worker) = shared.active_worker(registration) else { return responder.not_handled() };
+        // The specification lets the event be skipped if the first evaluation added no listener.
+        if worker.listens_to("fetch") == Some(false) {
+            return responder.not_handled();
+        }
+        let body = request.body.clone();
+        let answer = responder.clone();
+        let kind = EventKind::Fetch { request: Box::new(request), body, responder };
+        let done = EventDone::new(move |outcome| match outcome {
+            // `respondWith` has answered, or nobody called it.
+            EventOutcome::Succeeded { .. } | EventOutcome::Rejected(_) => answer.not_handled(),
+            EventOutcome::Terminated(text) | EventOutcome::StartFailed(text) | EventOutcome::ScriptError(text) => {
+                answer.network_error(text);
+            }
+        });
+        let limit = shared.config.event_duration_max_ms;
+        worker.dispatch(
+            shared,
+            EventTask { kind, done, attempt: None, duration_max_ms: Some(limit), starts: 0 },
+        );
+        shared.soft_update(registration);
+    }
+
+    /// Delivers `worker.postMessage(data)` of a page; `data` is the JavaScript layer's clone format. A worker that is
+    /// gone or redundant gets nothing.
+    pub fn post_message(&self, worker: WorkerId, data: String, source: MessageSource) {
+        let shared = self.shared();
+        let Some(worker) = shared.worker(worker) else { return };
+        let limit = shared.config.event_duration_max_ms;
+        worker.dispatch(
+            shared,
+            EventTask {
+                kind: EventKind::Message { data, source },
+                done: EventDone::new(|_| {}),
+                attempt: None,
+                duration_max_ms: Some(limit),
+                starts: 0,
+            },
+        );
+    }
+
+    /// Starts a worker without an event; `done` hears whether it runs, or why not.
+    pub fn start_worker(&self, worker: WorkerId, done: impl FnOnce(Result<(), String>) + Send + 'static) {
+        let Some(worker) = self.shared().worker(worker) else {
+            return done(Err(format!("there is no worker {worker}")));
+        };
+        worker.start(
+            self.shared(),
+            Box::new(move |result| {
+                done(result.map_err(|error| match error {
+                    crate::agent::StartError::Script(text) | crate::agent::StartError::Failed(text) => text,
+                }));
+            }),
+        );
+    }
+
+    /// Stops a worker's thread as the idle time would; the next event starts it again.
+    pub fn stop_worker(&self, worker: WorkerId) {
+        if let Some(worker) = self.shared().worker(worker) {
+            worker.stop(crate::agent::StopReason::Idle);
+        }
+    }
+
+    /// Whether a worker's thread runs.
+    pub fn is_worker_running(&self, worker: WorkerId) -> bool {
+        self.shared().worker(worker).is_some_and(|worker| worker.is_running())
+    }
+
+    /// Bytes of a running worker's JavaScript heap.
+    pub fn worker_memory_bytes(&self, worker: WorkerId) -> Option<usize> {
+        self.shared().worker(worker)?.memory_bytes()
+    }
+}
+
+impl WorkerBackend for Runtime {
+    fn attach(&self, host: HostHandle) {
+        let shared = self.shared();
+        if shared.host.set(host).is_err() {
+            // A runtime serves one host; a second one would mix two profiles.
+            return;
+        }
+        shared.in_background("wakeworker-attach", Shared::reconcile);
+    }
+
+    fn dispatch(&self, dispatch: &Dispatch, done: DispatchDone) {
+        let shared = self.shared();
+        if dispatch.needs_network && !shared.is_online() {
+            // R54: the network went between the choice and now.
+            return done.finish(AttemptOutcome::NotDispatched);
+        }
+        let Some(worker) = self.target(dispatch) else {
+            let outcome = if shared.was_removed(dispatch.registration) {
+                // R76: the registration vanished between the choice and now.
+                AttemptOutcome::NotDispatched
+            } else {
+                let worker = dispatch.worker;
+                let message = format!(
+                    "the scripts of worker {worker} are not in the runtime's store; open a page of the site, so that \
+                     it registers its worker again"
+                );
+                failed(FailureReason::StartFailed, message)
+            };
+            return done.finish(outcome);
+        };
+        let kind = match dispatch.kind {
+            SyncKind::BackgroundSync => {
+                EventKind::Sync { tag: dispatch.tag.clone(), last_chance: dispatch.last_chance }
+            }
+            SyncKind::PeriodicSync => EventKind::PeriodicSync { tag: dispatch.tag.clone() },
+        };
+        let done = EventDone::new(move |outcome| done.finish(attempt_outcome(outcome)));
+        // The engine keeps the clock of this event and calls `terminate`.
+        worker.dispatch(
+            shared,
+            EventTask { kind, done, attempt: Some(dispatch.attempt), duration_max_ms: None, starts: 0 },
+        );
+        shared.soft_update(dispatch.registration);
+    }
+
+    fn terminate(&self, attempt: AttemptId) {
+        let shared = self.shared();
+        for worker in shared.all_workers() {
+            worker.time_out(attempt, shared.config.terminate_grace_ms);
+        }
+    }
+
+    fn shutdown(&self) {
+        self.shared().shutdown();
+    }
+}
+
+impl Runtime {
+    /// The worker for a dispatch: whichever is active now (R153).
+    fn target(&self, dispatch: &Dispatch) -> Option<Arc<Worker>> {
+        let worker = self.shared().active_worker(dispatch.registration)?;
+        // R61: the engine waits for `activated`; the queue of an activating worker keeps the order in any case.
+        matches!(worker.state(), State::Activating | State::Activated).then_some(worker)
+    }
+}
+
+fn attempt_outcome(outcome: EventOutcome) -> AttemptOutcome {
+    match outcome {
+        EventOutcome::Succeeded { handled } => AttemptOutcome::Succeeded { handled },
+        EventOutcome::Rejected(text) => failed(FailureReason::Rejected, text),
+        EventOutcome::Terminated(text) => failed(FailureReason::Terminated, text),
+        EventOutcome::StartFailed(text) => failed(FailureReason::StartFailed, text),
+        EventOutcome::ScriptError(text) => failed(FailureReason::ScriptError, text),
+    }
+}
+
+fn failed(reason: FailureReason, message: String) -> AttemptOutcome {
+    AttemptOutcome::Failed { reason, message: (!message.is_empty()).then(|| message.into()) }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}

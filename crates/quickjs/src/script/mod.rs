@@ -1,0 +1,12 @@
+//! The JavaScript engine behind a small wall: nothing outside this folder and `agent/` sees its types, and all of the
+//! crate's `unsafe` is here.
+
+mod bytecode;
+mod cache;
+mod memory;
+mod value;
+
+pub(crate) use bytecode::{Bytecode, compile, run};
+pub(crate) use cache::{BytecodeCache, Script, bundle};
+pub(crate) use memory::{LimitedAllocator, MemoryUse};
+pub(crate) use value::{Buffer, Text, describe_exception, new_buffer};

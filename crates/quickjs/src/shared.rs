@@ -1,0 +1,220 @@
+//! What all parts of one runtime share.
+
+use crate::agent::{ConsoleLine, Task, Worker, lock};
+use crate::clients::Clients;
+use crate::emitter::{Emitter, LifecycleEvent};
+use crate::fetch::FetchRules;
+use crate::lifecycle::Registry;
+use crate::script::BytecodeCache;
+use crate::storage::{IndexedDb, RuntimeStorage, WorkerStore};
+use crate::{ConsoleLevel, Fetcher, OpenError, RuntimeConfig};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+use wakeworker::HostHandle;
+use wakeworker_core::WorkerId;
+
+type ConsoleObserver = Box<dyn Fn(&ConsoleLine) + Send + Sync>;
+
+/// The state behind [`Runtime`](crate::Runtime).
+pub(crate) struct Shared {
+    pub(crate) config: RuntimeConfig,
+    pub(crate) fetch: Arc<FetchRules>,
+    pub(crate) clients: Arc<dyn Clients>,
+    pub(crate) host: OnceLock<HostHandle>,
+    pub(crate) indexeddb: IndexedDb,
+    pub(crate) store: WorkerStore,
+    pub(crate) bytecode: BytecodeCache,
+    pub(crate) threads: Threads,
+    pub(crate) registry: Mutex<Registry>,
+    pub(crate) lifecycle: Emitter,
+    /// Open once the registrations of the host and of the runtime agree; jobs wait for it.
+    pub(crate) reconciled: Gate,
+    pub(crate) probe: OnceLock<Box<dyn Probe>>,
+    console: RwLock<Vec<ConsoleObserver>>,
+    closing: AtomicBool,
+}
+
+/// Watches one evaluation.
+pub(crate) trait Probe: Send + Sync {
+    /// An exception or rejection that nothing caught.
+    fn exception(&self, text: &str);
+    /// Nothing can happen in the worker without something from outside.
+    fn quiet(&self);
+}
+
+impl Shared {
+    pub(crate) fn open(
+        config: RuntimeConfig,
+        storage: &RuntimeStorage,
+        fetcher: Arc<dyn Fetcher>,
+        clients: Arc<dyn Clients>,
+    ) -> Result<Arc<Shared>, OpenError> {
+        let store = WorkerStore::open(storage)?;
+        let indexeddb = IndexedDb::open(storage, config.indexeddb_bytes_max)?;
+        let fetch = Arc::new(FetchRules {
+            fetcher,
+            redirects_max: config.redirects_max,
+            response_bytes_max: config.response_bytes_max,
+            user_agent: config.user_agent.clone(),
+            online: AtomicBool::new(true),
+        });
+        let registry = Registry::restore(&store).map_err(|failure| OpenError::Inaccessible {
+            path: match storage {
+                RuntimeStorage::Dir(dir) => dir.join("workers.sqlite"),
+                RuntimeStorage::Memory => "workers.sqlite".into(),
+            },
+            message: failure.message,
+        })?;
+        Ok(Arc::new(Shared {
+            bytecode: BytecodeCache::new(config.compiled_script_bytes_max),
+            config,
+            fetch,
+            clients,
+            host: OnceLock::new(),
+            indexeddb,
+            store,
+            threads: Threads::default(),
+            registry: Mutex::new(registry),
+            lifecycle: Emitter::default(),
+            reconciled: Gate::default(),
+            probe: OnceLock::new(),
+            console: RwLock::default(),
+            closing: AtomicBool::new(false),
+        }))
+    }
+
+    pub(crate) fn on_console(&self, observer: ConsoleObserver) {
+        self.console.write().unwrap_or_else(PoisonError::into_inner).push(observer);
+    }
+
+    pub(crate) fn print(&self, line: &ConsoleLine) {
+        for observer in self.console.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            observer(line);
+        }
+    }
+
+    /// A warning of the runtime about a worker, shown with its console.
+    pub(crate) fn warn(&self, worker: WorkerId, text: String) {
+        self.print(&ConsoleLine { worker, level: ConsoleLevel::Warn, text });
+    }
+
+    pub(crate) fn exception_reported(&self, text: &str) {
+        if let Some(probe) = self.probe.get() {
+            probe.exception(text);
+        }
+    }
+
+    /// Called by a worker's loop when nothing is left to do.
+    pub(crate) fn became_quiet(&self) {
+        if let Some(probe) = self.probe.get() {
+            probe.quiet();
+        }
+    }
+
+    pub(crate) fn worker_started(&self, worker: &Arc<Worker>) {
+        self.lifecycle.emit(LifecycleEvent::WorkerStarted { registration: worker.registration, worker: worker.id });
+    }
+
+    pub(crate) fn worker_stopped(&self, worker: &Arc<Worker>) {
+        self.lifecycle.emit(LifecycleEvent::WorkerStopped { registration: worker.registration, worker: worker.id });
+    }
+
+    /// Switches the network for all workers.
+    pub(crate) fn set_online(&self, online: bool) {
+        if self.fetch.online.swap(online, Ordering::AcqRel) == online {
+            return;
+        }
+        for worker in self.all_workers() {
+            worker.post(Task::OnLine(online));
+        }
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        self.fetch.online.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Does something on a thread of its own that must not hold the caller up. If the system has no thread, here.
+    pub(crate) fn in_background(self: &Arc<Shared>, name: &str, work: impl FnOnce(&Arc<Shared>) + Send + 'static) {
+        let shared = self.clone();
+        let token = self.threads.enter();
+        let slot = Arc::new(Mutex::new(Some(work)));
+        let taken = slot.clone();
+        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let work = lock(&taken).take();
+            if let Some(work) = work {
+                work(&shared);
+            }
+            drop(shared);
+            drop(token);
+        });
+        if spawned.is_err() {
+            let work = lock(&slot).take();
+            if let Some(work) = work {
+                work(self);
+            }
+        }
+    }
+
+    /// Stops everything and waits for the threads, but not for a built-in that cannot be interrupted.
+    pub(crate) fn shutdown(&self) {
+        self.closing.store(true, Ordering::Release);
+        for worker in self.all_workers() {
+            worker.stop(crate::agent::StopReason::Shutdown);
+        }
+        self.threads.wait_for_all(SHUTDOWN_MAX);
+    }
+}
+
+/// Something that opens once.
+#[derive(Default)]
+pub(crate) struct Gate {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub(crate) fn open(&self) {
+        *lock(&self.is_open) = true;
+        self.opened.notify_all();
+    }
+
+    pub(crate) fn wait(&self) {
+        let guard = lock(&self.is_open);
+        drop(self.opened.wait_while(guard, |is_open| !*is_open));
+    }
+}
+
+const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
+
+/// Counts running threads.
+#[derive(Default)]
+pub(crate) struct Threads(Arc<(Mutex<usize>, Condvar)>);
+
+/// One running thread.
+pub(crate) struct ThreadToken(Arc<(Mutex<usize>, Condvar)>);
+
+impl Threads {
+    pub(crate) fn enter(&self) -> ThreadToken {
+        *lock(&self.0.0) += 1;
+        ThreadToken(self.0.clone())
+    }
+
+    fn wait_for_all(&self, longest: Duration) {
+        let (count, changed) = &*self.0;
+        let guard = lock(count);
+        // What is still running after this time is stuck in a built-in; it ends when that returns.
+        drop(changed.wait_timeout_while(guard, longest, |count| *count > 0));
+    }
+}
+
+impl Drop for ThreadToken {
+    fn drop(&mut self) {
+        *lock(&self.0.0) -= 1;
+        self.0.1.notify_all();
+    }
+}
