@@ -102,6 +102,8 @@ function importScript(url: string): void {
 
 /** Turns the engine's global into a ServiceWorkerGlobalScope. */
 export function installGlobal(): void {
+  // The engine gives its global a tag of its own, which would hide the interface's.
+  Reflect.deleteProperty(globalThis, Symbol.toStringTag);
   Object.setPrototypeOf(globalThis, ServiceWorkerGlobalScope.prototype);
   makeEventTarget(globalThis);
   defineProperty(globalThis, "self", {

@@ -125,7 +125,8 @@ export function defineInterface(cls: AnyClass, name: string, constants?: Record<
   platformPrototypes.add(prototype);
   for (const target of [prototype, cls]) {
     for (const key of ownKeys(target)) {
-      if (typeof key !== "string" || key === "constructor" || key === "prototype" || key === "length" || key === "name") continue;
+      if (typeof key !== "string" || key === "constructor" || key === "prototype") continue;
+      if (target === cls && (key === "length" || key === "name")) continue;
       const descriptor = getOwnPropertyDescriptor(target, key) as PropertyDescriptor;
       if (descriptor.enumerable !== true) {
         descriptor.enumerable = true;
