@@ -4,8 +4,7 @@
 //! and stops when it is idle. Scripts, registrations and IndexedDB are kept in SQLite.
 //!
 //! ```
-//! use std::time::Duration;
-//! use wakeworker_quickjs::{Runtime, RuntimeConfig};
+//! use wakeworker_quickjs::{EvalOptions, Runtime};
 //!
 //! let script = r#"
 //!     addEventListener("sync", (event) => console.log("sync", event.tag, event.lastChance));
@@ -13,9 +12,7 @@
 //! "#;
 //! let scripts = vec![("sw.js".to_owned(), script.to_owned())];
 //! let mut lines = Vec::new();
-//! let outcome = Runtime::evaluate(RuntimeConfig::default(), scripts, Duration::from_secs(10), |line| {
-//!     lines.push(line.text);
-//! })?;
+//! let outcome = Runtime::evaluate(EvalOptions::default(), scripts, |line| lines.push(line.text))?;
 //! assert_eq!(outcome.errors, Vec::<String>::new());
 //! assert_eq!(lines, ["sync outbox false"]);
 //! # Ok::<(), wakeworker_quickjs::OpenError>(())
@@ -44,6 +41,6 @@ pub use emitter::{LifecycleEvent, RegistrationState, WorkerState};
 pub use error::{OpenError, RegisterWorkerError};
 pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
 pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
-pub use lifecycle::{EvalOutcome, RegisterJob};
+pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
 pub use runtime::Runtime;
 pub use storage::RuntimeStorage;

@@ -1,7 +1,7 @@
 //! `Runtime::evaluate`: what `wakeworker eval` and the JavaScript test files run on.
 
 use std::time::Duration;
-use wakeworker_quickjs::{EvalOutcome, Runtime, RuntimeConfig};
+use wakeworker_quickjs::{EvalOptions, EvalOutcome, Runtime, RuntimeConfig};
 
 fn evaluate(source: &str) -> (EvalOutcome, Vec<String>) {
     evaluate_with(RuntimeConfig::default(), source)
@@ -10,7 +10,8 @@ fn evaluate(source: &str) -> (EvalOutcome, Vec<String>) {
 fn evaluate_with(config: RuntimeConfig, source: &str) -> (EvalOutcome, Vec<String>) {
     let mut lines = Vec::new();
     let scripts = vec![("test.js".to_owned(), source.to_owned())];
-    let outcome = Runtime::evaluate(config, scripts, Duration::from_secs(20), |line| lines.push(line.text)).unwrap();
+    let options = EvalOptions { config, timeout: Duration::from_secs(20), ..EvalOptions::default() };
+    let outcome = Runtime::evaluate(options, scripts, |line| lines.push(line.text)).unwrap();
     (outcome, lines)
 }
 

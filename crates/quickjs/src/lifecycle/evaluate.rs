@@ -1,15 +1,16 @@
 //! Evaluation of script files in one fresh service-worker global scope, for people and conformance suites.
 
-use super::{Registration, Registry};
+use super::Registration;
 use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, StartError, State, Worker, lock};
 use crate::clock;
 use crate::script::Script;
 use crate::shared::{Probe, Shared};
-use crate::{ConsoleLine, HttpFetcher, NoClients, OpenError, Runtime, RuntimeConfig, RuntimeStorage};
+use crate::{ConsoleLine, Fetcher, HttpFetcher, NoClients, OpenError, Runtime, RuntimeConfig, RuntimeStorage};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
+use url::Url;
 use wakeworker::store::MemoryStore;
 use wakeworker::{ClientGuard, Host};
 use wakeworker_core::{FrameType, StorageKey, SyncState, WorkerRegistrationId};
@@ -21,6 +22,39 @@ pub struct EvalOutcome {
     pub errors: Vec<String>,
     /// True if the time was up before the worker had nothing left to do.
     pub timed_out: bool,
+}
+
+/// How scripts are evaluated.
+#[derive(Clone)]
+pub struct EvalOptions {
+    /// Limits of the worker. Default: those of every worker.
+    pub config: RuntimeConfig,
+    /// The time after which the evaluation is given up. Default: 60 s.
+    pub timeout: Duration,
+    /// The worker's script URL; its scope is the directory. Default: `https://eval.localhost/sw.js`.
+    pub script_url: Url,
+    /// What carries its requests; `None` for the network. Default: `None`.
+    pub fetcher: Option<Arc<dyn Fetcher>>,
+}
+
+impl Default for EvalOptions {
+    fn default() -> EvalOptions {
+        EvalOptions {
+            config: RuntimeConfig::default(),
+            timeout: Duration::from_secs(60),
+            script_url: Url::parse("https://eval.localhost/sw.js").unwrap_or_else(|_| unreachable!("a valid URL")),
+            fetcher: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for EvalOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EvalOptions")
+            .field("timeout", &self.timeout)
+            .field("script_url", &self.script_url.as_str())
+            .finish_non_exhaustive()
+    }
 }
 
 enum Message {
@@ -36,13 +70,15 @@ impl Runtime {
     /// `install` and `activate`, and goes on until the worker has nothing left to do or the time is up. The scope has
     /// a host of its own: `registration.sync` works, and its events come. Console lines are given as they appear.
     pub fn evaluate(
-        config: RuntimeConfig,
+        options: EvalOptions,
         scripts: Vec<(String, String)>,
-        timeout: Duration,
         mut console: impl FnMut(ConsoleLine),
     ) -> Result<EvalOutcome, OpenError> {
-        let fetcher = Arc::new(HttpFetcher::new(&config)?);
-        let shared = Shared::open(config, &RuntimeStorage::Memory, fetcher, Arc::new(NoClients))?;
+        let fetcher = match options.fetcher {
+            Some(fetcher) => fetcher,
+            None => Arc::new(HttpFetcher::new(&options.config)?),
+        };
+        let shared = Shared::open(options.config, &RuntimeStorage::Memory, fetcher, Arc::new(NoClients))?;
         let runtime = Runtime::from_shared(shared.clone());
         let (sender, receiver) = channel();
         let lines = sender.clone();
@@ -53,11 +89,12 @@ impl Runtime {
         let host = Host::builder(Box::new(MemoryStore::new())).backend(Arc::new(runtime)).open().map_err(|error| {
             OpenError::Inaccessible { path: "memory".into(), message: error.to_string() }
         })?;
-        let (worker, _window) = match place_worker(&shared, &host, scripts) {
+        shared.reconciled.wait();
+        let (worker, _window) = match place_worker(&shared, &host, &options.script_url, scripts) {
             Ok(placed) => placed,
             Err(message) => return Ok(EvalOutcome { errors: vec![message], timed_out: false }),
         };
-        let deadline = clock::now() + timeout;
+        let deadline = clock::now() + options.timeout;
         let mut run = Evaluation { receiver, deadline, outcome: EvalOutcome::default(), console: &mut console };
         run.drive(&shared, &host, &worker, &sender);
         let mut outcome = run.outcome;
@@ -92,13 +129,12 @@ impl Probe for ChannelProbe {
 fn place_worker(
     shared: &Arc<Shared>,
     host: &Host,
+    script_url: &Url,
     scripts: Vec<(String, String)>,
 ) -> Result<(Arc<Worker>, ClientGuard), String> {
-    let key = StorageKey::first_party(ORIGIN);
-    let scope = format!("{ORIGIN}/");
-    let names: Vec<String> = scripts.iter().map(|(name, _)| name.clone()).collect();
-    let last = names.last().map(String::as_str).unwrap_or("sw.js").rsplit(['/', '\\']).next().unwrap_or("sw.js");
-    let script_url = format!("{scope}{last}");
+    let key = StorageKey::first_party(&script_url.origin().ascii_serialization());
+    let scope = script_url.join("./").map_err(|error| format!("`{script_url}` has no directory: {error}"))?.to_string();
+    let script_url = script_url.to_string();
     let id: WorkerRegistrationId = host
         .add_worker_registration(key.clone(), scope.clone(), script_url.clone())
         .wait()
@@ -115,7 +151,7 @@ fn place_worker(
         HashMap::new(),
         State::Parsed,
     ));
-    let mut registry: std::sync::MutexGuard<'_, Registry> = lock(&shared.registry);
+    let mut registry = lock(&shared.registry);
     registry.registrations.insert(
         id,
         Registration {
@@ -132,8 +168,6 @@ fn place_worker(
     drop(registry);
     Ok((worker, host.open_client(key, FrameType::TopLevel)))
 }
-
-const ORIGIN: &str = "https://eval.localhost";
 
 struct Evaluation<'a, F: FnMut(ConsoleLine)> {
     receiver: Receiver<Message>,

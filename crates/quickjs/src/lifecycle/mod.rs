@@ -10,7 +10,7 @@ mod scope;
 mod unregister;
 mod update;
 
-pub use evaluate::EvalOutcome;
+pub use evaluate::{EvalOptions, EvalOutcome};
 pub use register::RegisterJob;
 
 pub(crate) use job::Jobs;
