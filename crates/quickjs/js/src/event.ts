@@ -218,12 +218,22 @@ export class PromiseRejectionEvent extends Event {
 }
 defineInterface(PromiseRejectionEvent, "PromiseRejectionEvent");
 
+/** Sets the data of a message that was received; unlike in the constructor, undefined stays undefined. */
+export let setMessageData: (event: MessageEvent, data: unknown) => void;
+
 export class MessageEvent extends Event {
   #data: unknown;
   #origin: string;
   #lastEventId: string;
   #source: unknown;
   #ports: readonly unknown[];
+
+  static {
+    setMessageData = (event, data) => {
+      event.#data = data;
+    };
+  }
+
   constructor(type: string, init: unknown = undefined) {
     requireArguments(arguments.length, 1, "MessageEvent constructor");
     super(type, init);

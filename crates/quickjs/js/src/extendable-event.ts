@@ -1,6 +1,6 @@
 // ExtendableEvent and the functional events (service worker specification, sections 4.4-4.8; background sync, periodic sync).
 
-import { Event, eventState, MessageEvent } from "./event.ts";
+import { Event, eventState, MessageEvent, setMessageData } from "./event.ts";
 import { dispatch, type EventTarget, hasListener } from "./event-target.ts";
 import { host, jsonParse, jsonStringify, promiseResolve, then } from "./boundary.ts";
 import { describeError } from "./inspect.ts";
@@ -131,8 +131,15 @@ export class PeriodicSyncEvent extends ExtendableEvent {
 }
 defineInterface(PeriodicSyncEvent, "PeriodicSyncEvent");
 
+let receivedMessage: (event: ExtendableMessageEvent) => MessageEvent;
+
 export class ExtendableMessageEvent extends ExtendableEvent {
   #message: MessageEvent;
+
+  static {
+    receivedMessage = (event) => event.#message;
+  }
+
   constructor(type: string, init: unknown = undefined) {
     requireArguments(arguments.length, 1, "ExtendableMessageEvent constructor");
     super(type, init);
@@ -286,7 +293,10 @@ function makeMessageEvent(init: { readonly [member: string]: unknown }): Extenda
   const origin = init.origin ?? "";
   const source = messageSource(init.source);
   try {
-    return new ExtendableMessageEvent("message", { data: deserializeForWorker(String(init.data)), origin, source });
+    const data = deserializeForWorker(String(init.data));
+    const event = new ExtendableMessageEvent("message", { origin, source });
+    setMessageData(receivedMessage(event), data);
+    return event;
   } catch {
     return new ExtendableMessageEvent("messageerror", { origin, source });
   }

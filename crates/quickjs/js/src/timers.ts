@@ -1,6 +1,7 @@
 // setTimeout and its kin, and the task queue for our own code, all over one host timer (FIFO at equal times).
 
 import { drawId, host } from "./boundary.ts";
+import { hostError } from "./operations.ts";
 import { reportException } from "./report.ts";
 import { callScript } from "./tasks.ts";
 import { toDOMString } from "./webidl.ts";
@@ -33,7 +34,17 @@ export function timerFired(id: number): void {
   }
   if (timer.repeat && timers.get(id) === timer) {
     timer.nesting += 1;
-    host.setTimer(id, clampDelay(timer.delay, timer.nesting));
+    setHostTimer(id, clampDelay(timer.delay, timer.nesting));
+  }
+}
+
+/** Starts the host's timer; too many of them are a QuotaExceededError to the script. */
+function setHostTimer(id: number, delay: number): void {
+  try {
+    host.setTimer(id, delay);
+  } catch (error) {
+    timers.delete(id);
+    throw hostError(error);
   }
 }
 
@@ -41,7 +52,7 @@ export function timerFired(id: number): void {
 export function startInternalTimer(delay: number, run: () => void): number {
   const id = drawId();
   timers.set(id, { run, delay, repeat: false, nesting: 0 });
-  host.setTimer(id, delay);
+  setHostTimer(id, delay);
   return id;
 }
 
@@ -76,7 +87,7 @@ function startScriptTimer(handler: unknown, timeout: unknown, args: unknown[], r
   const id = drawId();
   const nesting = currentNesting + 1;
   timers.set(id, { run, delay, repeat, nesting });
-  host.setTimer(id, clampDelay(delay, nesting));
+  setHostTimer(id, clampDelay(delay, nesting));
   return id;
 }
 

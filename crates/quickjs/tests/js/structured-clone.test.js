@@ -1,0 +1,125 @@
+// Structured clone: by structuredClone (a direct copy), by postMessage (as text), by IndexedDB (as text, stored).
+
+/** Sends a value through a message to this worker itself. */
+function throughMessage(value) {
+  return new Promise((resolve, reject) => {
+    addEventListener("message", (event) => resolve(event.data), { once: true });
+    addEventListener("messageerror", () => reject(new Error("messageerror")), { once: true });
+    self.serviceWorker.postMessage(value);
+  });
+}
+
+for (const [name, clone] of [["structuredClone", async (value) => structuredClone(value)], ["postMessage", throughMessage]]) {
+  test(`${name}: primitives`, async () => {
+    for (const value of [undefined, null, true, false, 0, -0, 1.5, Number.NaN, Infinity, -Infinity, 2n ** 70n, -1n, "", "a\u0000\ud800b", "\u{1f600}"]) {
+      assertEquals(await clone(value), value);
+      assertEquals((await clone([value]))[0], value);
+    }
+  });
+
+  test(`${name}: objects and arrays`, async () => {
+    const value = { b: [1, { c: null }], a: "x", 1: undefined, ["__proto__x"]: 1 };
+    assertDeepEquals(await clone(value), value);
+    const own = JSON.parse('{"__proto__": 5}');
+    const copied = await clone(own);
+    assertEquals(Object.getOwnPropertyDescriptor(copied, "__proto__").value, 5);
+    assertEquals(Object.getPrototypeOf(copied), Object.prototype);
+    const sparse = [1, , 3];
+    sparse.extra = "e";
+    const array = await clone(sparse);
+    assertDeepEquals([array.length, 1 in array, array[2], array.extra], [3, false, 3, "e"]);
+    class Point {
+      x = 1;
+      get y() {
+        return 2;
+      }
+    }
+    const point = await clone(new Point());
+    assertDeepEquals(point, { x: 1 });
+    assertEquals(Object.getPrototypeOf(point), Object.prototype);
+    assertDeepEquals(await clone({ get g() { return 7; } }), { g: 7 });
+    assertDeepEquals(await clone(Object.create(null)), {});
+  });
+
+  test(`${name}: cycles and shared references`, async () => {
+    const shared = new Date(3);
+    const value = { shared, list: [shared], map: new Map() };
+    value.self = value;
+    value.map.set(value, value.list);
+    const copy = await clone(value);
+    assertEquals(copy.self, copy);
+    assertEquals(copy.list[0], copy.shared);
+    assertEquals(copy.map.get(copy), copy.list);
+    assert(copy.shared !== shared);
+  });
+
+  test(`${name}: Date, RegExp, Map, Set, boxed primitives, errors`, async () => {
+    assertEquals((await clone(new Date(1e12))).getTime(), 1e12);
+    assertEquals((await clone(new Date(Number.NaN))).getTime(), Number.NaN);
+    const pattern = await clone(/a\/b[\]]/giu);
+    assertDeepEquals([pattern.source, pattern.flags, pattern.lastIndex], ["a\\/b[\\]]", "giu", 0]);
+    assertDeepEquals([...(await clone(new Map([[1, "x"], [{ k: 1 }, new Set([2])]])))].length, 2);
+    assertDeepEquals([...(await clone(new Set(["b", "a"])))], ["b", "a"]);
+    for (const primitive of [true, 5, "s", 7n]) {
+      const boxed = await clone(Object(primitive));
+      assertEquals(typeof boxed, "object");
+      assertEquals(boxed.valueOf(), primitive);
+    }
+    const error = new TypeError("bad", { cause: { code: 7 } });
+    const copy = await clone(error);
+    assertDeepEquals([copy.constructor === TypeError, copy.message, copy.cause.code], [true, "bad", 7]);
+    class Own extends Error {}
+    assertEquals((await clone(new Own("m"))).constructor, Error);
+  });
+
+  test(`${name}: binary data`, async () => {
+    const buffer = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]).buffer;
+    const value = { a: new Uint16Array(buffer, 2, 2), b: new DataView(buffer, 1, 3), c: buffer, f: new Float64Array([Math.PI]), big: new BigInt64Array([-5n]) };
+    const copy = await clone(value);
+    assertEquals(copy.a.buffer, copy.c);
+    assertEquals(copy.b.buffer, copy.c);
+    assertDeepEquals([...copy.a], [0x0403, 0x0605]);
+    assertDeepEquals([copy.b.byteOffset, copy.b.byteLength, copy.b.getUint8(0), copy.f[0], copy.big[0]], [1, 3, 2, Math.PI, -5n]);
+    assert(copy.c !== buffer);
+    const resizable = await clone(new ArrayBuffer(4, { maxByteLength: 16 }));
+    assertDeepEquals([resizable.byteLength, resizable.maxByteLength], [4, 16]);
+    assertEquals((await clone(new Uint8Array(0))).length, 0);
+  });
+
+  test(`${name}: Blob and File`, async () => {
+    const blob = await clone(new Blob(["x\u00e4"], { type: "a/b" }));
+    assertDeepEquals([blob instanceof Blob, blob.type, await blob.text()], [true, "a/b", "x\u00e4"]);
+    const file = (await clone({ f: new File(["y"], "n", { lastModified: 9 }) })).f;
+    assertDeepEquals([file instanceof File, file.name, file.lastModified, await file.text()], [true, "n", 9, "y"]);
+  });
+}
+
+test("what cannot be cloned", () => {
+  const refused = [() => {}, Symbol("s"), { f() {} }, [Symbol.iterator], new WeakMap(), new WeakSet(), new WeakRef({}), Promise.resolve(), new Request("/"), new Headers(), registration, self, new Event("x"), new Map([[1, () => {}]])];
+  for (const value of refused) {
+    assertThrows("DataCloneError", () => structuredClone(value), Object.prototype.toString.call(value));
+    assertThrows("DataCloneError", () => self.serviceWorker.postMessage(value), Object.prototype.toString.call(value));
+  }
+  assertThrows(RangeError, () =>
+    structuredClone({
+      get bad() {
+        throw new RangeError("getter");
+      },
+    }),
+  );
+  assertThrows(TypeError, () => structuredClone());
+});
+
+test("transfer detaches", () => {
+  const buffer = new Uint8Array([1, 2]).buffer;
+  const view = new Uint8Array(buffer);
+  const copy = structuredClone({ buffer, view }, { transfer: [buffer] });
+  assertDeepEquals([buffer.byteLength, copy.buffer.byteLength, copy.view[1]], [0, 2, 2]);
+  assertEquals(copy.view.buffer, copy.buffer);
+  assertThrows("DataCloneError", () => structuredClone(1, { transfer: [buffer] }), "a detached buffer");
+  assertThrows("DataCloneError", () => structuredClone(1, { transfer: [{}] }));
+  const other = new ArrayBuffer(1);
+  assertThrows("DataCloneError", () => structuredClone(1, { transfer: [other, other] }));
+  assertThrows("DataCloneError", () => structuredClone(() => {}, { transfer: [other] }));
+  assertEquals(other.byteLength, 1, "a failed clone detaches nothing");
+});
