@@ -168,7 +168,7 @@ export interface ControllerChanged {
 export interface MessageFromWorker {
   type: "message";
   data: Data;
-  source: ControllerInfo;
+  source: WorkerInfo;
 }
 
 export type GatewayMessage =

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::demo::DemoArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::SignedDuration;
@@ -10,14 +11,20 @@ use url::Url;
 /// Background Sync for any browser: runs a web app's service worker on this machine and fires its sync events, even
 /// while no page is open.
 #[derive(Debug, Parser)]
-#[command(name = "wakeworker", version, max_term_width = 100, propagate_version = true, after_help = "\
+#[command(
+    name = "wakeworker",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    after_help = "\
 Start here:
   wakeworker serve ./my-app           serve a folder, then open the printed address in any browser
   wakeworker serve http://localhost:3000
                                       the same in front of a development server
   wakeworker explain                  why has my sync event not fired?
 
-Exit status: 0 it worked, 1 it did not (the reason is on standard error), 2 wrong usage.")]
+Exit status: 0 it worked, 1 it did not (the reason is on standard error), 2 wrong usage."
+)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -29,6 +36,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve a web app so that any browser's pages get Background Sync
     Serve(ServeArgs),
+    /// Watch a message survive the loss of the network, of the page and of the program
+    Demo(DemoArgs),
     /// List the sync registrations of a running `serve`
     #[command(after_help = "Example:\n  wakeworker list --json | jq -r .registrations[].tag")]
     List(ControlArgs),
@@ -106,12 +115,15 @@ pub(crate) struct ServeArgs {
     /// Send requests whose path begins with PREFIX to another server, on the app's origin (may be repeated)
     #[arg(long, value_name = "PREFIX=URL", value_parser = parse_proxy)]
     pub(crate) proxy: Vec<ProxyRule>,
-    /// An address that proves connectivity: the machine counts as online only while it answers
+    /// An http: address that proves connectivity: the machine counts as online only while it answers with status 204
     #[arg(long, value_name = "URL", value_parser = parse_http_url)]
     pub(crate) probe: Option<Url>,
     /// Start as if there were no network; `wakeworker offline off` ends it
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Print one JSON object, with address and token, when the gateway is ready
+    #[arg(long)]
+    pub(crate) json: bool,
     /// How long a server behind the gateway may keep a request waiting
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub(crate) upstream_timeout: Duration,
@@ -219,16 +231,22 @@ pub(crate) struct ProxyRule {
 pub(crate) fn parse_server_url(text: &str) -> Result<Url, String> {
     let url = parse_http_url(text)?;
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("`{text}` has a path; give only the server, such as {}", url.origin().ascii_serialization()));
+        return Err(format!(
+            "`{text}` has a path; give only the server, such as {}",
+            url.origin().ascii_serialization()
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("`{text}` has a user name or password, which would be sent to everybody; leave it out"));
+        return Err(format!(
+            "`{text}` has a user name or password, which would be sent to everybody; leave it out"
+        ));
     }
     Ok(url)
 }
 
 fn parse_http_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|e| format!("`{text}` is not a URL ({e}); write it like http://localhost:3000"))?;
+    let url = Url::parse(text)
+        .map_err(|e| format!("`{text}` is not a URL ({e}); write it like http://localhost:3000"))?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
         scheme => Err(format!("`{text}` has the scheme `{scheme}`; only http and https can be used")),
@@ -243,7 +261,9 @@ fn parse_proxy(text: &str) -> Result<ProxyRule, String> {
         return Err(format!("the prefix `{prefix}` must be a path that begins with `/`, such as /api"));
     }
     if prefix.trim_end_matches('/').is_empty() {
-        return Err(format!("the prefix `{prefix}` is the whole site; give the server itself as the app instead"));
+        return Err(format!(
+            "the prefix `{prefix}` is the whole site; give the server itself as the app instead"
+        ));
     }
     Ok(ProxyRule { prefix: prefix.trim_end_matches('/').to_owned(), server: parse_server_url(server)? })
 }

@@ -12,7 +12,9 @@ pub(crate) fn now() -> Instant {
 /// Milliseconds since 1970 by the wall clock, for stamps that people compare.
 #[expect(clippy::disallowed_methods, reason = "the clock of this crate")]
 pub(crate) fn wall_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A moment of the engine (milliseconds since 1970) as text that reads the same in every locale and time zone.

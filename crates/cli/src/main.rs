@@ -1,2 +1,27 @@
-//! x
-fn main() {}
+//! The `wakeworker` program: Background Sync for any browser.
+
+mod args;
+mod clock;
+mod commands;
+mod control;
+mod demo;
+mod failure;
+mod gateway;
+mod output;
+mod profile;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match commands::run(args::Cli::parse()) {
+        Ok(code) => code,
+        Err(failure) => {
+            // A failure without text has shown itself already.
+            if !failure.message.is_empty() {
+                output::error(&failure);
+            }
+            failure.status.into()
+        }
+    }
+}

@@ -31,7 +31,9 @@ impl Profile {
             return Ok(Profile { dir });
         }
         let dirs = ProjectDirs::from("", "", "wakeworker").ok_or_else(|| {
-            Failure::new("this user has no home directory to keep a profile in; choose one with --profile DIR")
+            Failure::new(
+                "this user has no home directory to keep a profile in; choose one with --profile DIR",
+            )
         })?;
         Ok(Profile { dir: dirs.data_local_dir().join("default") })
     }
@@ -57,11 +59,6 @@ impl Profile {
     /// The directory.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
-    }
-
-    /// The engine's database.
-    pub(crate) fn store(&self) -> PathBuf {
-        self.dir.join("engine.sqlite")
     }
 
     /// What the workers' own storage is kept in: scripts, IndexedDB, caches.

@@ -124,7 +124,7 @@ export class ServiceWorkerContainer extends EventTarget {
       event = new MessageEvent("messageerror", { origin: location.origin });
     }
     // The constructor accepts only the browser's own workers as source.
-    Object.defineProperty(event, "source", { value: workerFor(message.source.worker), enumerable: true });
+    Object.defineProperty(event, "source", { value: workerFor(message.source), enumerable: true });
     this.dispatchEvent(event);
   }
 

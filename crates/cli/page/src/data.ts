@@ -1,3 +1,67 @@
-// Structured clone, as text: the serialiser that the worker's side uses too.
+// Structured clone, as text: the serialiser that the worker's side uses too, with what only a page knows.
 
-export { deserialize, serialize } from "../../../quickjs/js/src/clone.ts";
+import { type BlobContent, type CloneHooks, deserialize as fromText, serialize as toText } from "../../../quickjs/js/src/clone.ts";
+
+/** What JavaScript itself defines; every other object that the browser can clone is an object of a web interface. */
+const LANGUAGE_PROTOTYPES: readonly unknown[] = [
+  Object,
+  Array,
+  Boolean,
+  Number,
+  String,
+  BigInt,
+  Date,
+  RegExp,
+  Map,
+  Set,
+  ArrayBuffer,
+  DataView,
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  Error,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+].map((constructor) => constructor.prototype);
+
+const hooks: CloneHooks = {
+  // A page cannot read a blob without waiting, and `postMessage` cannot wait.
+  readBlob: () => null,
+  makeBlob: (content: BlobContent) => {
+    const parts = [content.bytes as Uint8Array<ArrayBuffer>];
+    if (content.name === undefined) return new Blob(parts, { type: content.type });
+    const lastModified = content.lastModified ?? Date.now();
+    return new File(parts, content.name, { type: content.type, lastModified });
+  },
+  isPlatformObject: (value: object) => !LANGUAGE_PROTOTYPES.includes(Object.getPrototypeOf(value)),
+};
+
+/**
+ * Serialises a message. The browser's own structured clone goes first: it reads getters once, finds what cannot be
+ * cloned, and detaches what is transferred, so that ours only sees plain values.
+ */
+export function serialize(value: unknown, transfer: unknown[]): string {
+  for (const each of transfer) {
+    if (!(each instanceof ArrayBuffer)) {
+      throw new DOMException("Only ArrayBuffers can be transferred to a service worker run by WakeWorker.", "DataCloneError");
+    }
+  }
+  return toText(structuredClone(value, { transfer: transfer as ArrayBuffer[] }), hooks);
+}
+
+/** The value that a worker serialised. */
+export function deserialize(text: string): unknown {
+  return fromText(text, hooks);
+}

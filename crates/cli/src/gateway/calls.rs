@@ -1,0 +1,139 @@
+//! The questions of a page, each with exactly one answer (R38).
+//!
+//! Answers are queued by the callback that gives them, on whatever thread that is: so a promise of the page settles
+//! before the messages that follow from it (R24).
+
+use super::Gateway;
+use super::outbox::Outbox;
+use super::protocol::{GatewayMessage, Method, RegistrationInfo};
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+use wakeworker_core::{RegisterError, StorageKey, Tag, WorkerRegistrationId};
+use wakeworker_quickjs::{RegisterJob, RegisterWorkerError, RegistrationState};
+
+/// The page that asks.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// Its storage key: it sees nothing of others (R35, R175).
+    pub(crate) storage_key: StorageKey,
+    /// Its creation URL.
+    pub(crate) url: Url,
+    /// Its way out.
+    pub(crate) outbox: Outbox,
+}
+
+/// One question's answer.
+struct Answer {
+    id: u64,
+    outbox: Outbox,
+}
+
+impl Gateway {
+    /// Answers a question, now or later.
+    pub(crate) fn call(&self, caller: &Caller, id: u64, method: Method) {
+        let answer = Answer { id, outbox: caller.outbox.clone() };
+        match method {
+            Method::Register { script_url, scope, update_via_cache } => {
+                let job = RegisterJob {
+                    storage_key: caller.storage_key.clone(),
+                    client_url: caller.url.clone(),
+                    script_url,
+                    scope,
+                    update_via_cache,
+                };
+                self.runtime.register(job, move |result| answer.registration(result));
+            }
+            Method::GetRegistration { url } => match caller.url.join(&url) {
+                Ok(url) if url.origin() == caller.url.origin() => {
+                    let found = self.runtime.match_registration(&caller.storage_key, &url);
+                    answer.value(&found.as_ref().map(RegistrationInfo::from));
+                }
+                Ok(_) => answer.failure("SecurityError", &format!("the URL `{url}` is not of this origin")),
+                Err(error) => answer.failure("TypeError", &format!("`{url}` is not a valid URL: {error}")),
+            },
+            Method::GetRegistrations {} => {
+                let all = self.runtime.registrations(&caller.storage_key);
+                answer.value(&all.iter().map(RegistrationInfo::from).collect::<Vec<_>>());
+            }
+            Method::Update { registration } => {
+                if let Some((registration, answer)) = self.own(caller, registration, answer) {
+                    self.runtime.update(registration, move |result| answer.registration(result));
+                }
+            }
+            // A registration that is not there (any more) has not been unregistered by this call: false, no error.
+            Method::Unregister { registration } => match self.find(caller, registration) {
+                Some(registration) => self.runtime.unregister(registration, move |result| match result {
+                    Ok(done) => answer.value(&done),
+                    Err(error) => answer.failure(error.name(), error.message()),
+                }),
+                None => answer.value(&false),
+            },
+            Method::SyncRegister { registration, tag } => {
+                if let Some((registration, answer)) = self.own(caller, registration, answer) {
+                    let tag = Tag::from_utf16(&tag);
+                    self.host.sync_manager(registration).register_then(tag, move |result| match result {
+                        Ok(()) => answer.value(&()),
+                        Err(error) => answer.refused(&error),
+                    });
+                }
+            }
+            Method::SyncGetTags { registration } => {
+                if let Some((registration, answer)) = self.own(caller, registration, answer) {
+                    self.host.sync_manager(registration).get_tags_then(move |result| match result {
+                        Ok(tags) => answer.value(&tags.iter().map(Tag::to_utf16).collect::<Vec<_>>()),
+                        Err(error) => answer.refused(&error),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The registration, if it belongs to the caller's storage key.
+    fn find(&self, caller: &Caller, registration: u64) -> Option<WorkerRegistrationId> {
+        let wanted = WorkerRegistrationId(registration);
+        self.runtime.registrations(&caller.storage_key).iter().any(|r| r.id == wanted).then_some(wanted)
+    }
+
+    fn own(
+        &self,
+        caller: &Caller,
+        registration: u64,
+        answer: Answer,
+    ) -> Option<(WorkerRegistrationId, Answer)> {
+        match self.find(caller, registration) {
+            Some(id) => Some((id, answer)),
+            None => {
+                answer.refused(&RegisterError::NoRegistration);
+                None
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn value(&self, value: &impl Serialize) {
+        // Nothing that is answered with can fail to become JSON; null would still settle the promise.
+        let value = serde_json::to_value(value).unwrap_or(Value::Null);
+        self.outbox.send(&GatewayMessage::Result { id: self.id, value });
+    }
+
+    fn failure(&self, name: &str, message: &str) {
+        self.outbox.send(&GatewayMessage::Failure {
+            id: self.id,
+            name: name.to_owned(),
+            message: message.to_owned(),
+        });
+    }
+
+    fn refused(&self, error: &RegisterError) {
+        self.failure(error.dom_exception_name(), &error.to_string());
+    }
+
+    fn registration(&self, result: Result<RegistrationState, RegisterWorkerError>) {
+        match result {
+            Ok(registration) => self.value(&RegistrationInfo::from(&registration)),
+            Err(error) => self.failure(error.name(), error.message()),
+        }
+    }
+}
