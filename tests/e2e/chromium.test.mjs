@@ -4,17 +4,13 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { browserPath, shots, Site } from "./program.mjs";
-
-const FLAGS =
-  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking " +
-  "--disable-component-update --disable-sync";
+import { browserPath, CHROMIUM_FLAGS, shots, Site } from "./program.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
 before(async () => {
   const executablePath = browserPath("CHROMIUM", "run scripts/setup", "/usr/bin/chromium", "/usr/bin/chromium-browser");
-  browser = await chromium.launch({ executablePath, args: FLAGS.split(" ") });
+  browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS });
   await mkdir(shots, { recursive: true });
 });
 after(() => browser?.close());

@@ -13,6 +13,12 @@ const program = process.env.WAKEWORKER ?? path.join(target, "debug", "wakeworker
 /** How long a process may take to do what is expected of it. */
 const ANSWER_MS_MAX = 20_000;
 
+/** What keeps a headless Chromium to itself, on machines without a sandbox, a display or a network. */
+export const CHROMIUM_FLAGS = (
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking " +
+  "--disable-component-update --disable-sync"
+).split(" ");
+
 /** Where screenshots go, to be looked at. */
 export const shots = path.join(target, "e2e");
 
@@ -153,6 +159,10 @@ class Child {
     const code = await this.#ended;
     if (code !== 0) throw new Error(`wakeworker ${this.args.join(" ")}: status ${code}: ${this.#complaint}`);
     return this.#lines;
+  }
+
+  get pid() {
+    return this.#process.pid ?? 0;
   }
 
   async kill() {
