@@ -2,6 +2,7 @@
 
 import { defineProperty, host } from "./boundary.ts";
 import { formatArguments, inspect } from "./inspect.ts";
+import { toDOMString } from "./webidl.ts";
 
 type Level = "debug" | "log" | "info" | "warn" | "error";
 
@@ -19,7 +20,7 @@ function logger(level: Level): (...args: unknown[]) => void {
 }
 
 function label(value: unknown): string {
-  return value === undefined ? "default" : String(value);
+  return value === undefined ? "default" : toDOMString(value);
 }
 
 function stackHere(): string {
@@ -36,7 +37,7 @@ function elapsed(name: string): string | null {
 function table(data: unknown, columns: unknown): string {
   if (typeof data !== "object" || data === null) return formatArguments([data]);
   const rows: [string, unknown][] = data instanceof Map ? [...data].map(([key, value]) => [inspect(key), value]) : data instanceof Set ? [...data].map((value, i) => [String(i), value]) : Object.entries(data);
-  const wanted = Array.isArray(columns) ? columns.map(String) : null;
+  const wanted = Array.isArray(columns) ? Array.from(columns, (column) => formatArguments([column])) : null;
   const names = new Set<string>(wanted ?? []);
   let hasValues = false;
   const cells = rows.map(([index, row]) => {
@@ -89,7 +90,14 @@ const methods: Record<string, (...args: unknown[]) => void> = {
   },
   dirxml: logger("log"),
   table(data, columns) {
-    print("log", table(data, columns));
+    let text: string;
+    try {
+      text = table(data, columns);
+    } catch {
+      // A getter or a proxy threw; what can be shown is shown plainly.
+      text = inspect(data);
+    }
+    print("log", text);
   },
   count(name) {
     const key = label(name);

@@ -203,7 +203,22 @@ function formatMembers(value: object, name: string | null, depth: number, seen: 
     return `${prefix}${brackets[0]} ${line} ${brackets[1]}`;
   }
   const indent = "  ".repeat(depth + 1);
-  return `${prefix}${brackets[0]}\n${items.map((item) => indent + item).join(",\n")}\n${"  ".repeat(depth)}${brackets[1]}`;
+  const lines = brackets[0] === "[" ? packLines(items) : items;
+  return `${prefix}${brackets[0]}\n${lines.map((item) => indent + item).join(",\n")}\n${"  ".repeat(depth)}${brackets[1]}`;
+}
+
+/** Puts as many short items on a line as fit. */
+function packLines(items: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const item of items) {
+    const last = lines.at(-1);
+    if (last !== undefined && !item.includes("\n") && !last.includes("\n") && last.length + item.length + 2 <= LINE_LENGTH) {
+      lines[lines.length - 1] = `${last}, ${item}`;
+    } else {
+      lines.push(item);
+    }
+  }
+  return lines;
 }
 
 /** Own properties; for our interface objects, the values of the prototype's attributes. */
