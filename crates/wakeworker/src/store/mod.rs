@@ -30,7 +30,8 @@ pub trait Store: Send {
 
     /// Writes all of `changes` in their order, or nothing.
     ///
-    /// A strict commit makes every earlier lazy one as durable as itself. Ids above `i64::MAX` are refused.
+    /// A strict commit makes every earlier lazy one as durable as itself. A commit of no changes does nothing. Ids
+    /// above `i64::MAX` are refused.
     fn commit(&mut self, lease: &Lease, changes: &[Change], durability: Durability)
     -> Result<(), StoreError>;
 

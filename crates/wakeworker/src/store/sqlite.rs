@@ -10,6 +10,7 @@
 
 mod directory;
 mod log;
+mod log_space;
 mod records;
 mod schema;
 
@@ -18,6 +19,7 @@ use super::{
     memory::draw_seed,
 };
 use directory::ProfileLock;
+use log_space::LogSpace;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use wakeworker_core::{Change, Durability, Snapshot};
@@ -42,6 +44,7 @@ struct Database {
     /// What `PRAGMA synchronous` says now: FULL for strict, NORMAL for lazy commits.
     durability: Durability,
     ids: IdMarks,
+    log_space: LogSpace,
     /// A commit failed: what the connection remembers is not trusted before it has been opened anew.
     suspect: bool,
 }
@@ -80,9 +83,7 @@ impl SqliteStore {
         if let Some(database) = &mut self.database {
             // The old connection is closed only afterwards, so that the owner is not lost if this fails.
             let connection = schema::open(&self.profile)?;
-            let ids = records::id_marks(&connection).map_err(failed("read the profile"))?;
-            let epoch = database.epoch;
-            *database = Database { connection, epoch, durability: Durability::Strict, ids, suspect: false };
+            *database = Database::new(connection, database.epoch, &self.profile)?;
         }
         Ok(())
     }
@@ -101,10 +102,8 @@ impl Store for SqliteStore {
         };
         let mut connection = schema::open(&self.profile)?;
         let epoch = begin_epoch(&mut connection).map_err(failed("take the profile"))?;
-        let ids = records::id_marks(&connection).map_err(failed("read the profile"))?;
+        self.database = Some(Database::new(connection, epoch, &self.profile)?);
         self.lock = Some(lock);
-        self.database =
-            Some(Database { connection, epoch, durability: Durability::Strict, ids, suspect: false });
         Ok(Lease { epoch })
     }
 
@@ -153,6 +152,12 @@ impl Store for SqliteStore {
 }
 
 impl Database {
+    fn new(connection: Connection, epoch: u64, profile: &Path) -> Result<Database, StoreError> {
+        let ids = records::id_marks(&connection).map_err(failed("read the profile"))?;
+        let log_space = LogSpace::new(profile);
+        Ok(Database { connection, epoch, durability: Durability::Strict, ids, log_space, suspect: false })
+    }
+
     fn load(&mut self) -> rusqlite::Result<Loaded> {
         let mut skipped = Vec::new();
         let worker_registrations = records::worker_registrations(&self.connection, &mut skipped)?;
@@ -191,6 +196,9 @@ impl Database {
         }
         transaction.commit()?;
         self.ids = ids;
+        if durability == Durability::Strict {
+            self.log_space.keep_ahead();
+        }
         Ok(())
     }
 }

