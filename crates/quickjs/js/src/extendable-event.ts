@@ -345,6 +345,9 @@ function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
     }
     return;
   }
+  // A promise that was settled already has been counted off while the handlers ran; the event must not end before the
+  // answer is out.
+  lifetime.add(response);
   then(
     response,
     (value) => {
