@@ -9,8 +9,7 @@ use std::net::SocketAddr;
 
 /// What broke the story off. Claims that were checked and did not hold are no errors: the story is told to its end.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum DemoError {
+pub(crate) enum DemoError {
     /// The inbox cannot listen.
     Listen {
         /// Where.

@@ -25,20 +25,20 @@ use url::Url;
 
 /// Arguments of `wakeworker demo inbox`.
 #[derive(Debug, clap::Args)]
-pub struct InboxArgs {
+pub(crate) struct InboxArgs {
     /// Port on the loopback interface; 0 takes any free one
     #[arg(long, default_value_t = 7070, value_name = "N")]
-    pub port: u16,
+    pub(crate) port: u16,
     /// File that keeps the messages, one JSON object a line; what it holds already is kept
     #[arg(long, default_value = "inbox.jsonl", value_name = "FILE")]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Print one JSON object a line
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// Serves until it is told to stop by ctrl-c or SIGTERM.
-pub async fn run(args: &InboxArgs) -> Result<ExitCode, DemoError> {
+pub(crate) async fn run(args: &InboxArgs) -> Result<ExitCode, DemoError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let listener = tokio::net::TcpListener::bind(address)
         .await

@@ -9,8 +9,8 @@ mod stage;
 mod story;
 mod timeline;
 
-pub use error::DemoError;
-pub use inbox::InboxArgs;
+pub(crate) use error::DemoError;
+pub(crate) use inbox::InboxArgs;
 
 use stage::Stage;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ The demo starts real processes of this program: an inbox, and a `serve` of the o
 stops the network, kills the host, and shows that every message arrives. Everything happens in a temporary folder.
 The exit status is 0 only if every check held."
 )]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     #[command(subcommand)]
     part: Option<Part>,
     /// Print one JSON object a line
@@ -49,7 +49,7 @@ Example, in two terminals:
   wakeworker serve examples/outbox --proxy /inbox=http://127.0.0.1:7070";
 
 /// Tells the story, or runs one part of it. The exit code is a success only if everything held.
-pub async fn run(args: DemoArgs) -> Result<ExitCode, DemoError> {
+pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, DemoError> {
     match args.part {
         Some(Part::Inbox(args)) => inbox::run(&args).await,
         None => tell(args.json, args.keep).await,
