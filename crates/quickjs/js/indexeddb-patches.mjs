@@ -17,8 +17,9 @@ const edits = new Map([
   [
     "FDBTransaction.js",
     {
-      imports: `import { abortJournal, commitJournal } from "${JOURNAL}";\n`,
+      imports: `import { abortJournal, beginTransaction, commitJournal } from "${JOURNAL}";\n`,
       pairs: [
+        ["  _start() {\n    this._started = true;\n", "  _start() {\n    if (!this._started && !beginTransaction(this)) return;\n    this._started = true;\n"],
         ["      // Either aborted or committed already\n", "      if (!commitJournal(this)) return;\n"],
         ["      f();\n    }\n    if (errName", "      f();\n    }\n    abortJournal(this);\n    if (errName"],
         ["        if (!event.canceled) {\n", "        if (!event.defaultPrevented) {\n"],
@@ -31,14 +32,14 @@ const edits = new Map([
   [
     "FDBFactory.js",
     {
-      imports: `import { deleteDurable, listDurable, loadDatabase } from "${JOURNAL}";\nimport { pollLater } from "wakeworker:scheduling";\n`,
+      imports: `import { deleteDurable, listDurable, loadDatabase, newDatabase } from "${JOURNAL}";\nimport { pollLater } from "wakeworker:scheduling";\n`,
       pairs: [
         ["    queueTask(() => waitForOthersClosedDelete(databases, name, openDatabases, cb));", "    pollLater(() => waitForOthersClosedDelete(databases, name, openDatabases, cb));"],
         ["        queueTask(waitForOthersClosed);", "        pollLater(waitForOthersClosed);"],
         ["        request.dispatchEvent(event);\n      } catch (_err) {", "        fireOrThrow(request, event);\n      } catch (_err) {"],
         [
           "      let db = databases.get(name);\n      if (db === undefined) {",
-          "      let db;\n      try {\n        db = loadDatabase(name, databases.get(name));\n      } catch (error) {\n        return onComplete(error);\n      }\n      if (db !== undefined) databases.set(name, db);\n      if (db === undefined) {",
+          "      let db;\n      try {\n        db = loadDatabase(name, databases.get(name)) ?? newDatabase(name);\n      } catch (error) {\n        return onComplete(error);\n      }\n      databases.set(name, db);\n      if (db === undefined) {",
         ],
         [
           "      const db = databases.get(name);\n      const oldVersion = db !== undefined ? db.version : 0;\n      const onComplete = err => {\n        try {\n          if (err) {\n            cb(err);\n          } else {\n            cb(null, oldVersion);",

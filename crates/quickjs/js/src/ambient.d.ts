@@ -13,6 +13,6 @@ declare function require(path: string): unknown;
 
 /** The internals of fake-indexeddb; build.mjs resolves the path past the package's exports. */
 declare module "fake-indexeddb/esm/*" {
-  const value: { new (...args: unknown[]): object; prototype: object; only(key: unknown): object };
+  const value: { new (...args: unknown[]): object; (...args: unknown[]): void; prototype: object; only(key: unknown): object };
   export default value;
 }

@@ -51,7 +51,7 @@ export function deserialize(text: string, hooks: CloneHooks): unknown {
 }
 
 /** What kind of clonable object a value is. */
-export type Kind = "array" | "date" | "regexp" | "map" | "set" | "buffer" | "view" | "error" | "boxed" | "object";
+export type Kind = "domexception" | "array" | "date" | "regexp" | "map" | "set" | "buffer" | "view" | "error" | "boxed" | "object";
 
 /** Classifies an object; DataCloneError for one that cannot be cloned. */
 export function classify(value: object, hooks: CloneHooks): Kind {
@@ -64,6 +64,7 @@ export function classify(value: object, hooks: CloneHooks): Kind {
   if (value instanceof RegExp) return "regexp";
   if (value instanceof ArrayBuffer) return "buffer";
   if (ArrayBuffer.isView(value)) return "view";
+  if (value instanceof DOMException) return "domexception";
   if (hooks.isPlatformObject(value)) throw cloneError(value);
   if (value instanceof Error) return "error";
   if (BOXES.some((box) => value instanceof box)) return "boxed";
@@ -162,6 +163,10 @@ function encodeObject(value: object, hooks: CloneHooks, seen: Map<object, number
       const node: Node[] = ["e", errorName(error), ownText(error, "message") ?? null, ownText(error, "stack") ?? null];
       if (Object.hasOwn(error, "cause")) node.push(encode(error.cause, hooks, seen));
       return node;
+    }
+    case "domexception": {
+      const { name, message } = value as DOMException;
+      return ["de", name, message];
     }
     case "boxed":
       return ["b", encode((value as { valueOf(): unknown }).valueOf(), hooks, seen)];
@@ -280,6 +285,8 @@ function decodeOther(kind: Node | undefined, node: Node[], hooks: CloneHooks, ma
       }
       return error;
     }
+    case "de":
+      return add(new DOMException(node[2] as string, node[1] as string));
     case "b": {
       const at = made.length;
       made.push({});

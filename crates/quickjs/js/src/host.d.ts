@@ -92,11 +92,15 @@ interface Host {
   idbDatabases(): Json;
   /** The database: null, or {version, stores: [{name, keyPath, autoIncrement, nextKey, indexes: [{name, keyPath, unique, multiEntry}]}]}. Names as JSON text. */
   idbLoadSchema(name: Json): Json | null;
-  /** Calls back synchronously? No: returns the records of a store as one Json array of [key, value] texts. */
+  /** The records of a store as one Json array of [key, value] texts. */
   idbLoadRecords(name: Json, store: Json): Json;
+  /** How often the database was changed, by any worker of the origin, since the profile was opened. */
+  idbGeneration(name: Json): number;
   /** One transaction, one commit. ops: [{op:"schema", schema}, {op:"put", store, key, value}, {op:"delete", store, key}, {op:"clear", store}, {op:"dropStore", store}, {op:"renameStore", store, to}].
-   *  `durability` "strict" = fsync. Throws {name, message} (QuotaExceededError, UnknownError) on failure, and then nothing was written. */
-  idbCommit(name: Json, ops: Json, durability: "strict" | "relaxed" | "default"): void;
+   *  `durability` "strict" = fsync. `expected` is the generation that the transaction worked on; gives the new one. Throws
+   *  {name, message} on failure, and then nothing was written: AbortError if another worker has committed since,
+   *  QuotaExceededError, UnknownError. */
+  idbCommit(name: Json, ops: Json, durability: "strict" | "relaxed" | "default", expected: number): number;
   idbDelete(name: Json): void;
 }
 

@@ -115,6 +115,10 @@ function copy(value: unknown, copies: Map<object, object>): unknown {
       }
       return error;
     }
+    case "domexception": {
+      const { name, message } = value as DOMException;
+      return remember(new DOMException(message, name));
+    }
     case "boxed":
       return remember(Object((value as { valueOf(): unknown }).valueOf()) as object);
     default:

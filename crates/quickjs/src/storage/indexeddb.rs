@@ -8,12 +8,16 @@ use crate::json::{Wtf8, write_wtf8};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wakeworker_core::StorageKey;
 
 /// All IndexedDB databases of a profile. One writer at a time; each call is one transaction.
 pub(crate) struct IndexedDb {
     connection: Mutex<Connection>,
+    /// How often each database was changed since the profile was opened: a worker holds records in memory, and sees by
+    /// this that another worker of the origin has changed them. Locked only while `connection` is.
+    generations: Mutex<HashMap<(StorageKey, Vec<u8>), u64>>,
 }
 
 impl IndexedDb {
@@ -25,11 +29,22 @@ impl IndexedDb {
             connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
         };
         limit().map_err(|error| super::inaccessible("indexeddb.sqlite".as_ref(), &error))?;
-        Ok(IndexedDb { connection: Mutex::new(connection) })
+        Ok(IndexedDb { connection: Mutex::new(connection), generations: Mutex::default() })
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn generations(&self) -> MutexGuard<'_, HashMap<(StorageKey, Vec<u8>), u64>> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often a database was changed since the profile was opened.
+    pub(crate) fn generation(&self, key: &StorageKey, name: &str) -> Result<u64, StorageFailure> {
+        let name = parse_name(name)?;
+        let _connection = self.connection();
+        Ok(self.generations().get(&(key.clone(), name.0)).copied().unwrap_or(0))
     }
 
     /// Names and versions of an origin's databases, as a JSON array.
@@ -83,25 +98,42 @@ impl IndexedDb {
     }
 
     /// Applies the operations of one transaction, all or none. Durable when it returns: `strict` also against a power
-    /// cut, otherwise against the death of the process (design decision 2).
-    pub(crate) fn commit(&self, key: &StorageKey, name: &str, ops: &str, strict: bool) -> Result<(), StorageFailure> {
+    /// cut, otherwise against the death of the process (design decision 2). Gives the new generation. If another worker
+    /// has changed the database since generation `expected`, nothing is written.
+    pub(crate) fn commit(
+        &self,
+        key: &StorageKey,
+        name: &str,
+        ops: &str,
+        strict: bool,
+        expected: u64,
+    ) -> Result<u64, StorageFailure> {
         let name = parse_name(name)?;
         let ops: Vec<Operation<'_>> = serde_json::from_str(ops)
             .map_err(|error| StorageFailure::data(format!("the operations cannot be read: {error}")))?;
         let mut connection = self.connection();
+        let mut generations = self.generations();
+        let generation = generations.entry((key.clone(), name.0.clone())).or_insert(0);
+        if *generation != expected {
+            return Err(StorageFailure {
+                name: "AbortError",
+                message: "another worker of this origin changed the database at the same time; try again".to_owned(),
+            });
+        }
         connection.pragma_update(None, "synchronous", if strict { "FULL" } else { "NORMAL" })?;
         let transaction = connection.transaction()?;
         let mut database: Option<i64> = transaction
             .prepare_cached("SELECT id FROM database WHERE storage_key = ?1 AND name = ?2")?
             .query_row(params![key.as_str(), name.0], |row| row.get(0))
             .optional()?;
+        // The schema comes first wherever it stands: the records of a new database need it.
+        for operation in &ops {
+            if let Operation::Schema { schema } = operation {
+                database = Some(put_schema(&transaction, key, &name, schema)?);
+            }
+        }
         let mut last_store: Option<(Wtf8, i64)> = None;
         for operation in ops {
-            if let Operation::Schema { schema } = operation {
-                let id = put_schema(&transaction, key, &name, schema)?;
-                database = Some(id);
-                continue;
-            }
             let Some(database) = database else {
                 return Err(StorageFailure::data("the database has no schema yet"));
             };
@@ -138,7 +170,8 @@ impl IndexedDb {
             }
         }
         transaction.commit()?;
-        Ok(())
+        *generation += 1;
+        Ok(*generation)
     }
 
     /// Deletes a database; one that does not exist is deleted already.
@@ -147,6 +180,7 @@ impl IndexedDb {
         let connection = self.connection();
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.execute("DELETE FROM database WHERE storage_key = ?1 AND name = ?2", params![key.as_str(), name.0])?;
+        *self.generations().entry((key.clone(), name.0)).or_insert(0) += 1;
         Ok(())
     }
 
@@ -155,6 +189,9 @@ impl IndexedDb {
         let connection = self.connection();
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.execute("DELETE FROM database WHERE storage_key = ?1", [key.as_str()])?;
+        for ((owner, _), generation) in self.generations().iter_mut() {
+            *generation += u64::from(owner == key);
+        }
         Ok(())
     }
 }
@@ -301,7 +338,7 @@ mod tests {
             r#"[{},{{"op":"put","store":"s\ud800","key":"k1","value":"\ud83d"}},{{"op":"put","store":"s\ud800","key":"k2","value":"2"}},{{"op":"delete","store":"s\ud800","key":"k2"}}]"#,
             schema(3)
         );
-        db.commit(&key, "\"d\\udc00\"", &ops, true).unwrap();
+        db.commit(&key, "\"d\\udc00\"", &ops, true, 0).unwrap();
         drop(db);
         let db = IndexedDb::open(&storage, 1 << 30).unwrap();
         assert_eq!(db.databases(&key).unwrap(), r#"[{"name":"d\udc00","version":3}]"#);
@@ -310,9 +347,9 @@ mod tests {
         let other = StorageKey::first_party("https://b.example");
         assert_eq!(db.databases(&other).unwrap(), "[]");
         assert_eq!(db.load_schema(&other, "\"d\\udc00\"").unwrap(), None);
-        db.commit(&key, "\"d\\udc00\"", r#"[{"op":"renameStore","store":"s\ud800","to":"t"}]"#, false).unwrap();
+        db.commit(&key, "\"d\\udc00\"", r#"[{"op":"renameStore","store":"s\ud800","to":"t"}]"#, false, 0).unwrap();
         assert_eq!(db.load_records(&key, "\"d\\udc00\"", "\"t\"").unwrap(), r#"[["k1","\ud83d"]]"#);
-        db.commit(&key, "\"d\\udc00\"", r#"[{"op":"clear","store":"t"}]"#, false).unwrap();
+        db.commit(&key, "\"d\\udc00\"", r#"[{"op":"clear","store":"t"}]"#, false, 1).unwrap();
         assert_eq!(db.load_records(&key, "\"d\\udc00\"", "\"t\"").unwrap(), "[]");
         db.delete(&key, "\"d\\udc00\"").unwrap();
         assert_eq!(db.databases(&key).unwrap(), "[]");
@@ -332,9 +369,25 @@ mod tests {
             format!(r#"[{},{{"op":"put","store":"s","key":1,"value":"v"}}]"#, schema(1)),
             r#"[{"op":"schema","schema":{}}]"#.to_owned(),
         ] {
-            assert_eq!(db.commit(&key, "\"d\"", &bad, false).unwrap_err().name, "DataError", "{bad}");
+            assert_eq!(db.commit(&key, "\"d\"", &bad, false, 0).unwrap_err().name, "DataError", "{bad}");
             assert_eq!(db.databases(&key).unwrap(), "[]");
         }
+    }
+
+    #[test]
+    fn a_commit_on_top_of_anothers_is_refused() {
+        let db = IndexedDb::open(&RuntimeStorage::Memory, 1 << 30).unwrap();
+        let key = StorageKey::first_party("https://a.example");
+        let ops = format!("[{}]", schema(1));
+        assert_eq!(db.generation(&key, "\"d\""), Ok(0));
+        assert_eq!(db.commit(&key, "\"d\"", &ops, false, 0), Ok(1));
+        assert_eq!(db.commit(&key, "\"d\"", &ops, false, 0).unwrap_err().name, "AbortError");
+        assert_eq!(db.commit(&key, "\"d\"", &ops, false, 1), Ok(2));
+        db.delete(&key, "\"d\"").unwrap();
+        assert_eq!(db.commit(&key, "\"d\"", &ops, false, 2).unwrap_err().name, "AbortError");
+        db.clear(&key).unwrap();
+        assert_eq!(db.generation(&key, "\"d\""), Ok(4));
+        assert_eq!(db.generation(&key, "\"other\""), Ok(0));
     }
 
     #[test]
@@ -343,7 +396,7 @@ mod tests {
         let key = StorageKey::first_party("https://a.example");
         let big = "x".repeat(300 * 1024);
         let ops = format!(r#"[{},{{"op":"put","store":"s","key":"k","value":"{big}"}}]"#, schema(1));
-        assert_eq!(db.commit(&key, "\"d\"", &ops, false).unwrap_err().name, "QuotaExceededError");
+        assert_eq!(db.commit(&key, "\"d\"", &ops, false, 0).unwrap_err().name, "QuotaExceededError");
         assert_eq!(db.databases(&key).unwrap(), "[]");
     }
 }

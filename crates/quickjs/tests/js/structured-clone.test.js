@@ -68,6 +68,8 @@ for (const [name, clone] of [["structuredClone", async (value) => structuredClon
     const error = new TypeError("bad", { cause: { code: 7 } });
     const copy = await clone(error);
     assertDeepEquals([copy.constructor === TypeError, copy.message, copy.cause.code], [true, "bad", 7]);
+    const exception = await clone(new DOMException("m", "NotFoundError"));
+    assertDeepEquals([exception instanceof DOMException, exception.name, exception.message, exception.code], [true, "NotFoundError", "m", 8]);
     class Own extends Error {}
     assertEquals((await clone(new Own("m"))).constructor, Error);
   });

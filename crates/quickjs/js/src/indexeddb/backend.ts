@@ -42,8 +42,10 @@ export interface IndexedDbBackend {
   databases(): { name: string; version: number }[];
   loadSchema(database: string): DatabaseSchema | null;
   loadRecords(database: string, store: string): [string, string][];
-  /** All or nothing; durable when it returns. */
-  commit(database: string, operations: readonly Operation[], durability: Durability): void;
+  /** How often the database was changed by any worker; what is held in memory is stale when it differs. */
+  generation(database: string): number;
+  /** All or nothing; durable when it returns. Gives the new generation; AbortError if `expected` is no longer the current one. */
+  commit(database: string, operations: readonly Operation[], durability: Durability, expected: number): number;
   delete(database: string): void;
 }
 
@@ -64,6 +66,8 @@ export const backend: IndexedDbBackend = {
       return text === null || text === undefined ? null : (jsonParse(text) as DatabaseSchema);
     }),
   loadRecords: (database, store) => attempt(() => jsonParse(host.idbLoadRecords(jsonStringify(database), jsonStringify(store))) as [string, string][]),
-  commit: (database, operations, durability) => attempt(() => host.idbCommit(jsonStringify(database), jsonStringify(operations), durability)),
+  generation: (database) => attempt(() => host.idbGeneration(jsonStringify(database))),
+  commit: (database, operations, durability, expected) =>
+    attempt(() => host.idbCommit(jsonStringify(database), jsonStringify(operations), durability, expected)),
   delete: (database) => attempt(() => host.idbDelete(jsonStringify(database))),
 };

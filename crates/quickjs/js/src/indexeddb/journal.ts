@@ -3,10 +3,13 @@
 
 import Database from "fake-indexeddb/esm/lib/Database.js";
 import Index from "fake-indexeddb/esm/lib/Index.js";
+import closeConnection from "fake-indexeddb/esm/lib/closeConnection.js";
 import ObjectStore from "fake-indexeddb/esm/lib/ObjectStore.js";
+import RecordStore from "fake-indexeddb/esm/lib/RecordStore.js";
 import { deserializeForWorker, serializeForStorage } from "../structured-clone.ts";
+import { jsonStringify } from "../boundary.ts";
 import { backend, type DatabaseSchema, type Operation } from "./backend.ts";
-import type { RawDatabase, RawObjectStore, RawRecord, RawTransaction } from "./raw.ts";
+import type { RawDatabase, RawIndex, RawObjectStore, RawRecord, RawTransaction } from "./raw.ts";
 
 /** Like an Operation, but keys and values are serialised only when the transaction commits. */
 export type Step =
@@ -18,8 +21,13 @@ export type Step =
 
 // A transaction's rollback log is what its stores are told of, so it stands for the transaction here.
 const steps = new WeakMap<object, Step[]>();
-/** The schema as last committed or loaded, as text. */
-const committedSchemas = new WeakMap<RawDatabase, string>();
+interface CommittedState {
+  schema: string;
+  generation: number;
+}
+
+/** The durable state that each database in memory was loaded from or committed to; every one has an entry. */
+const committed = new WeakMap<RawDatabase, CommittedState>();
 
 /** Notes what a transaction did; `log` is its rollback log, undefined while memory is being rolled back. */
 export function record(log: object | undefined, step: Step): void {
@@ -42,33 +50,56 @@ function schemaOf(database: RawDatabase): DatabaseSchema {
   };
 }
 
+/**
+ * Called before a transaction's first request. If another worker of the origin has changed the database, what is held in
+ * memory is dropped and read anew. False if that cannot be, and the transaction was aborted.
+ */
+export function beginTransaction(transaction: RawTransaction): boolean {
+  const database = transaction.db._rawDatabase;
+  // An upgrade was brought up to date when the database was opened, and has changed the schema in memory since.
+  if (transaction.mode === "versionchange") return true;
+  try {
+    refresh(database);
+  } catch (error) {
+    abortWith(transaction, error);
+    return false;
+  }
+  if (!database.connections.includes(transaction.db)) {
+    abortWith(transaction, new DOMException("another worker of this origin upgraded or deleted the database; open it again", "AbortError"));
+    return false;
+  }
+  return true;
+}
+
+function abortWith(transaction: RawTransaction, error: unknown): void {
+  const exception = error instanceof DOMException ? error : new DOMException(String(error), "UnknownError");
+  transaction._abort(exception.name);
+  transaction.error = exception;
+}
+
 /** Commits a transaction that has no requests left. False if that failed and the transaction was aborted instead. */
 export function commitJournal(transaction: RawTransaction): boolean {
   if (transaction.mode === "readonly") return true;
   const database = transaction.db._rawDatabase;
-  const schema = schemaOf(database);
-  const schemaText = JSON.stringify(schema);
   const list = steps.get(transaction._rollbackLog) ?? [];
   steps.delete(transaction._rollbackLog);
   try {
-    const operations: Operation[] = [];
-    for (const step of list) {
+    const operations: Operation[] = list.map((step) => {
       if (step.op === "put") {
-        operations.push({ op: "put", store: step.store, key: serializeForStorage(step.record.key), value: serializeForStorage(step.record.value) });
-      } else if (step.op === "delete") {
-        operations.push({ op: "delete", store: step.store, key: serializeForStorage(step.key) });
-      } else {
-        operations.push(step);
+        return { op: "put", store: step.store, key: serializeForStorage(step.record.key), value: serializeForStorage(step.record.value) };
       }
-    }
-    if (committedSchemas.get(database) !== schemaText) operations.push({ op: "schema", schema });
-    if (operations.length > 0) backend.commit(database.name, operations, transaction.durability);
-    committedSchemas.set(database, schemaText);
+      return step.op === "delete" ? { op: "delete", store: step.store, key: serializeForStorage(step.key) } : step;
+    });
+    const schema = schemaOf(database);
+    const text = jsonStringify(schema);
+    const known = committed.get(database) as CommittedState;
+    if (known.schema !== text) operations.push({ op: "schema", schema });
+    if (operations.length === 0) return true;
+    const generation = backend.commit(database.name, operations, transaction.durability, known.generation);
+    committed.set(database, { schema: text, generation });
     return true;
   } catch (error) {
-    const exception = error instanceof DOMException ? error : new DOMException(String(error), "UnknownError");
-    transaction._abort(exception.name);
-    transaction.error = exception;
+    abortWith(transaction, error);
     return false;
   }
 }
@@ -83,7 +114,11 @@ export function abortJournal(transaction: RawTransaction): void {
  * is none. Records are read when a store is first used.
  */
 export function loadDatabase(name: string, inMemory: RawDatabase | undefined): RawDatabase | undefined {
-  if (inMemory !== undefined && (inMemory.connections.length > 0 || inMemory.transactions.length > 0)) return inMemory;
+  if (inMemory !== undefined) {
+    if (inMemory.connections.length > 0 || inMemory.transactions.length > 0) refresh(inMemory);
+    if (inMemory.connections.length > 0 || inMemory.transactions.length > 0) return inMemory;
+  }
+  const generation = backend.generation(name);
   const schema = backend.loadSchema(name);
   if (schema === null) return undefined;
   const database = new Database(name, schema.version) as unknown as RawDatabase;
@@ -98,8 +133,48 @@ export function loadDatabase(name: string, inMemory: RawDatabase | undefined): R
     loadRecordsLazily(name, store);
     database.rawObjectStores.set(storeName, store);
   }
-  committedSchemas.set(database, JSON.stringify(schemaOf(database)));
+  committed.set(database, { schema: jsonStringify(schemaOf(database)), generation });
   return database;
+}
+
+/** A database that does not exist yet: version 0, without stores, until its first upgrade is committed. */
+export function newDatabase(name: string): RawDatabase {
+  const database = new Database(name, 0) as unknown as RawDatabase;
+  committed.set(database, { schema: "", generation: backend.generation(name) });
+  return database;
+}
+
+/** A schema without the state of key generators: what connections rely on. */
+function shapeOf(schema: DatabaseSchema): string {
+  return jsonStringify({ ...schema, stores: schema.stores.map((store) => ({ ...store, nextKey: 0 })) });
+}
+
+/**
+ * Brings a database in memory up to date with what other workers committed. If they changed its stores or deleted it,
+ * its connections are closed by force instead (a `close` event tells the script to open it again).
+ */
+function refresh(database: RawDatabase): void {
+  const known = committed.get(database) as CommittedState;
+  const generation = backend.generation(database.name);
+  if (generation === known.generation) return;
+  // A transaction that is writing would lose its footing; its commit is refused anyway, and the next one comes here again.
+  if (database.transactions.some((other) => other._started && other._state !== "finished" && other.mode !== "readonly")) return;
+  const schema = backend.loadSchema(database.name);
+  if (schema === null || shapeOf(schema) !== shapeOf(schemaOf(database))) {
+    for (const connection of [...database.connections]) closeConnection(connection, true);
+    database.connections = [];
+    return;
+  }
+  for (const { name, nextKey } of schema.stores) {
+    const store = database.rawObjectStores.get(name) as RawObjectStore;
+    if (store.keyGenerator !== null) store.keyGenerator.num = nextKey - 1;
+    for (const holder of [store, ...store.rawIndexes.values()]) {
+      const unique = holder === store || (holder as RawIndex).unique;
+      Object.defineProperty(holder, "records", { value: new RecordStore(unique), writable: true, enumerable: true, configurable: true });
+    }
+    loadRecordsLazily(database.name, store);
+  }
+  committed.set(database, { schema: jsonStringify(schemaOf(database)), generation });
 }
 
 function loadRecordsLazily(database: string, store: RawObjectStore): void {

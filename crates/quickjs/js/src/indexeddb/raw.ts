@@ -48,5 +48,7 @@ export interface RawTransaction {
   error: DOMException | null;
   db: { _rawDatabase: RawDatabase };
   _rollbackLog: object;
+  _started: boolean;
+  _state: "active" | "inactive" | "committing" | "finished";
   _abort(errorName: string | null): void;
 }

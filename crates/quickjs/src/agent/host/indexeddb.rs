@@ -24,18 +24,26 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         reply(state.shared.indexeddb.load_records(&state.worker.storage_key, &name, &store).map(Answer::Text))
     })?;
     let state = realm.clone();
-    host.function("idbCommit", move |name: Text, ops: Text, durability: Text| {
+    host.function("idbGeneration", move |name: Text| {
+        let generation = state.shared.indexeddb.generation(&state.worker.storage_key, &name.into_string());
+        reply(generation.map(number))
+    })?;
+    let state = realm.clone();
+    host.function("idbCommit", move |name: Text, ops: Text, durability: Text, expected: f64| {
         let strict = durability.into_string() == "strict";
         let (name, ops) = (name.into_string(), ops.into_string());
-        reply(
-            state.shared.indexeddb.commit(&state.worker.storage_key, &name, &ops, strict).map(|()| Answer::Undefined),
-        )
+        let key = &state.worker.storage_key;
+        reply(state.shared.indexeddb.commit(key, &name, &ops, strict, expected as u64).map(number))
     })?;
     let state = realm.clone();
     host.function("idbDelete", move |name: Text| {
         let deleted = state.shared.indexeddb.delete(&state.worker.storage_key, &name.into_string());
         reply(deleted.map(|()| Answer::Undefined))
     })
+}
+
+fn number(generation: u64) -> Answer {
+    Answer::Number(generation as f64)
 }
 
 fn reply(result: std::result::Result<Answer, StorageFailure>) -> Reply {
