@@ -103,7 +103,10 @@ struct Inner {
 }
 
 impl FetchResponder {
-    pub(crate) fn new(held_bytes_max: u64, done: impl FnOnce(FetchEventResult) + Send + 'static) -> FetchResponder {
+    pub(crate) fn new(
+        held_bytes_max: u64,
+        done: impl FnOnce(FetchEventResult) + Send + 'static,
+    ) -> FetchResponder {
         FetchResponder(Arc::new(Responder {
             held_bytes: Arc::default(),
             held_bytes_max,
@@ -169,10 +172,13 @@ impl Drop for Responder {
     fn drop(&mut self) {
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(done) = inner.done.take() {
-            done(FetchEventResult::NetworkError("the service worker was stopped before it answered".to_owned()));
+            done(FetchEventResult::NetworkError(
+                "the service worker was stopped before it answered".to_owned(),
+            ));
         }
         if let Some(body) = inner.body.take() {
-            let _ = body.send(Err("the service worker was stopped before the response was complete".to_owned()));
+            let _ =
+                body.send(Err("the service worker was stopped before the response was complete".to_owned()));
         }
     }
 }

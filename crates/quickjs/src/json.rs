@@ -113,13 +113,9 @@ mod tests {
 
     #[test] // R12
     fn lone_surrogates_and_controls_survive_both_ways() {
-        for text in [
-            r#""""#,
-            r#""a\ud800""#,
-            r#""\udc00\ud800x""#,
-            r#""\u0000\n\"\\\u001f""#,
-            "\"\u{1F600}é\"",
-        ] {
+        for text in
+            [r#""""#, r#""a\ud800""#, r#""\udc00\ud800x""#, r#""\u0000\n\"\\\u001f""#, "\"\u{1F600}é\""]
+        {
             let parsed = Wtf8::from_json(text).unwrap();
             let mut out = String::new();
             write_wtf8(&mut out, &parsed.0);

@@ -147,7 +147,9 @@ impl Runtime {
         let done = EventDone::new(move |outcome| match outcome {
             // `respondWith` has answered, or nobody called it.
             EventOutcome::Succeeded { .. } | EventOutcome::Rejected(_) => answer.not_handled(),
-            EventOutcome::Terminated(text) | EventOutcome::StartFailed(text) | EventOutcome::ScriptError(text) => {
+            EventOutcome::Terminated(text)
+            | EventOutcome::StartFailed(text)
+            | EventOutcome::ScriptError(text) => {
                 answer.network_error(text);
             }
         });
@@ -192,10 +194,10 @@ impl Runtime {
         );
     }
 
-    /// Stops a worker's thread as the idle time would; the next event starts it again.
+    /// Stops a worker's thread; events that run in it fail, the next one starts it again.
     pub fn stop_worker(&self, worker: WorkerId) {
         if let Some(worker) = self.shared().worker(worker) {
-            worker.stop(crate::agent::StopReason::Idle);
+            worker.stop(crate::agent::StopReason::Asked);
         }
     }
 

@@ -113,11 +113,13 @@ impl Shared {
     }
 
     pub(crate) fn worker_started(&self, worker: &Arc<Worker>) {
-        self.lifecycle.emit(LifecycleEvent::WorkerStarted { registration: worker.registration, worker: worker.id });
+        self.lifecycle
+            .emit(LifecycleEvent::WorkerStarted { registration: worker.registration, worker: worker.id });
     }
 
     pub(crate) fn worker_stopped(&self, worker: &Arc<Worker>) {
-        self.lifecycle.emit(LifecycleEvent::WorkerStopped { registration: worker.registration, worker: worker.id });
+        self.lifecycle
+            .emit(LifecycleEvent::WorkerStopped { registration: worker.registration, worker: worker.id });
     }
 
     /// Switches the network for all workers.
@@ -139,7 +141,11 @@ impl Shared {
     }
 
     /// Does something on a thread of its own that must not hold the caller up. If the system has no thread, here.
-    pub(crate) fn in_background(self: &Arc<Shared>, name: &str, work: impl FnOnce(&Arc<Shared>) + Send + 'static) {
+    pub(crate) fn in_background(
+        self: &Arc<Shared>,
+        name: &str,
+        work: impl FnOnce(&Arc<Shared>) + Send + 'static,
+    ) {
         let shared = self.clone();
         let token = self.threads.enter();
         let slot = Arc::new(Mutex::new(Some(work)));

@@ -29,9 +29,15 @@ fn install_and_activate_run_and_the_console_is_heard() {
 #[test]
 fn errors_name_file_and_line() {
     let (outcome, _) = evaluate("\n\nnull.x");
-    assert!(outcome.errors[0].contains("TypeError") && outcome.errors[0].contains("test.js:3"), "{outcome:?}");
+    assert!(
+        outcome.errors[0].contains("TypeError") && outcome.errors[0].contains("test.js:3"),
+        "{outcome:?}"
+    );
     let (outcome, _) = evaluate("let = = 1");
-    assert!(outcome.errors[0].contains("SyntaxError") && outcome.errors[0].contains("test.js:1"), "{outcome:?}");
+    assert!(
+        outcome.errors[0].contains("SyntaxError") && outcome.errors[0].contains("test.js:1"),
+        "{outcome:?}"
+    );
     let (outcome, _) = evaluate("\nsetTimeout(() => { throw new RangeError('late') })");
     assert!(outcome.errors[0].contains("RangeError: late"), "{outcome:?}");
     let (outcome, _) = evaluate("Promise.reject(new Error('lost'))");
@@ -62,7 +68,10 @@ fn hostile_scripts_are_stopped() {
     ] {
         let (outcome, _) = evaluate_with(config.clone(), source);
         assert!(!outcome.timed_out, "{source}");
-        assert!(outcome.errors.iter().any(|error| error.contains("stopped because")), "{source}: {outcome:?}");
+        assert!(
+            outcome.errors.iter().any(|error| error.contains("stopped because")),
+            "{source}: {outcome:?}"
+        );
     }
 }
 

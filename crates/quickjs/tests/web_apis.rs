@@ -28,7 +28,8 @@ fn every_javascript_test_passes() {
     let mut failures = String::new();
     for path in &files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let scripts = vec![("assert.js".to_owned(), read(&dir.join("assert.js"))), (name.clone(), read(path))];
+        let scripts =
+            vec![("assert.js".to_owned(), read(&dir.join("assert.js"))), (name.clone(), read(path))];
         let options = EvalOptions {
             timeout: Duration::from_secs(30),
             script_url: Url::parse("https://js.test/app/sw.js").unwrap(),
@@ -43,7 +44,8 @@ fn every_javascript_test_passes() {
         let done = lines.iter().filter(|line| line.starts_with("log: done:")).count();
         if outcome.timed_out || !outcome.errors.is_empty() || done != 1 {
             let end = if outcome.timed_out { "not finished within 30 s" } else { "finished" };
-            writeln!(failures, "== {name}: {end}\n{}\n{}", outcome.errors.join("\n"), lines.join("\n")).unwrap();
+            writeln!(failures, "== {name}: {end}\n{}\n{}", outcome.errors.join("\n"), lines.join("\n"))
+                .unwrap();
         } else if !filter.is_empty() {
             println!("{name}: passed\n{}", lines.join("\n"));
         }
@@ -61,7 +63,9 @@ impl Fetcher for Echo {
             return AbortHandle::ended();
         }
         let mut headers = vec![("x-method".to_owned(), request.method.clone())];
-        headers.extend(request.headers.into_iter().map(|(name, value)| (format!("x-{}", name.to_lowercase()), value)));
+        headers.extend(
+            request.headers.into_iter().map(|(name, value)| (format!("x-{}", name.to_lowercase()), value)),
+        );
         sink.head(ResponseHead { status: 200, status_text: "OK".to_owned(), headers });
         let bytes: Bytes = request.body;
         sink.chunk(bytes);

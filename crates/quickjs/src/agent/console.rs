@@ -92,7 +92,10 @@ impl Console {
             self.lines.set(0);
             let dropped = self.dropped.replace(0);
             if dropped > 0 {
-                self.emit(ConsoleLevel::Warn, format!("{dropped} console lines were dropped: too many per second"));
+                self.emit(
+                    ConsoleLevel::Warn,
+                    format!("{dropped} console lines were dropped: too many per second"),
+                );
             }
         }
         if self.lines.get() >= self.lines_per_second_max {
@@ -116,7 +119,10 @@ impl Console {
     pub(crate) fn close(&self) {
         let dropped = self.dropped.replace(0);
         if dropped > 0 {
-            self.emit(ConsoleLevel::Warn, format!("{dropped} console lines were dropped: too many per second"));
+            self.emit(
+                ConsoleLevel::Warn,
+                format!("{dropped} console lines were dropped: too many per second"),
+            );
         }
     }
 

@@ -11,8 +11,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum StopReason {
-    /// Nothing to do for the idle time (R151).
+    /// Nothing to do for the idle time (R151); only the worker's own loop finds this.
     Idle = 1,
+    /// The host stopped it; the next event starts it again.
+    Asked,
     /// An event took too long, and the worker did not become idle in the grace time (D8).
     TimedOut,
     /// One task used too much processor time (R90).
@@ -30,8 +32,11 @@ impl StopReason {
     pub(crate) fn text(self) -> &'static str {
         match self {
             StopReason::Idle => "the worker was idle",
+            StopReason::Asked => "the host stopped the worker",
             StopReason::TimedOut => "the worker was stopped because an event took too long",
-            StopReason::ProcessorTime => "the worker was stopped because one task used too much processor time",
+            StopReason::ProcessorTime => {
+                "the worker was stopped because one task used too much processor time"
+            }
             StopReason::Memory => "the worker was stopped because it used too much memory",
             StopReason::Redundant => "the worker was replaced or unregistered",
             StopReason::Shutdown => "the host is shutting down",
@@ -40,7 +45,7 @@ impl StopReason {
 
     fn from_code(code: u8) -> Option<StopReason> {
         [
-            StopReason::Idle,
+            StopReason::Asked,
             StopReason::TimedOut,
             StopReason::ProcessorTime,
             StopReason::Memory,

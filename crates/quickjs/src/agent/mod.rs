@@ -234,7 +234,9 @@ impl Worker {
             return event.done.finish(EventOutcome::StartFailed("the worker is redundant".to_owned()));
         }
         if let Some(run) = &agent.run {
-            if matches!(event.kind, EventKind::Message { .. }) && run.queue.messages() >= shared.config.queued_messages_max {
+            if matches!(event.kind, EventKind::Message { .. })
+                && run.queue.messages() >= shared.config.queued_messages_max
+            {
                 drop(agent);
                 let limit = shared.config.queued_messages_max;
                 shared.warn(self.id, format!("a message was dropped: {limit} messages already wait"));
@@ -309,9 +311,11 @@ impl Worker {
             let _ = run.queue.push(Task::Event(event));
         }
         agent.run = Some(run.clone());
-        thread::spawn(shared, self, &run, started)
-            .err()
-            .map(|(started, message)| SpawnFailure { run, started, message })
+        thread::spawn(shared, self, &run, started).err().map(|(started, message)| SpawnFailure {
+            run,
+            started,
+            message,
+        })
     }
 
     fn spawn_failed(self: &Arc<Worker>, shared: &Arc<Shared>, failure: Option<SpawnFailure>) {

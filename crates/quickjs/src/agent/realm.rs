@@ -148,7 +148,8 @@ impl Realm {
     /// Whether the worker has been without events for the idle time (R150, R151).
     pub(crate) fn is_idle_long_enough(&self) -> bool {
         let idle = Duration::from_millis(self.shared.config.idle_stop_ms);
-        self.events.borrow().is_empty() && clock::now().saturating_duration_since(self.idle_since.get()) >= idle
+        self.events.borrow().is_empty()
+            && clock::now().saturating_duration_since(self.idle_since.get()) >= idle
     }
 
     /// Whether nothing can happen any more without something from outside.

@@ -29,14 +29,15 @@ pub(crate) fn spawn(
     let stack_bytes = shared.config.stack_bytes_max.saturating_mul(2) + 1024 * 1024;
     let slot = Arc::new(Mutex::new(started));
     let started = slot.clone();
-    let spawned = std::thread::Builder::new().name(format!("worker-{}", worker.id)).stack_size(stack_bytes).spawn(
-        move || {
+    let spawned = std::thread::Builder::new()
+        .name(format!("worker-{}", worker.id))
+        .stack_size(stack_bytes)
+        .spawn(move || {
             let started = lock(&started).take();
             live(&shared, &worker, &run, started);
             drop((shared, worker, run));
             drop(token);
-        },
-    );
+        });
     match spawned {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -52,7 +53,10 @@ fn live(shared: &Arc<Shared>, worker: &Arc<Worker>, run: &Arc<Run>, mut started:
         Ok(Ok(StopReason::Idle)) => None,
         Ok(Ok(reason)) => {
             worker.run_ended(shared, run, None);
-            Some((reason.text().to_owned(), matches!(reason, StopReason::Redundant | StopReason::Shutdown)))
+            Some((
+                reason.text().to_owned(),
+                matches!(reason, StopReason::Asked | StopReason::Redundant | StopReason::Shutdown),
+            ))
         }
         Ok(Err(error)) => {
             let (outcome, text) = match &error {
@@ -172,11 +176,8 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
     let hooks = Hooks { object: hooks.restore(ctx).map_err(|error| internal("runtime layer", error))? };
     for script in &realm.worker.main {
         realm.watch.begin_task();
-        let result = realm
-            .shared
-            .bytecode
-            .get(ctx, script)
-            .and_then(|code| run_bytecode(ctx, &code).map(drop));
+        let result =
+            realm.shared.bytecode.get(ctx, script).and_then(|code| run_bytecode(ctx, &code).map(drop));
         if let Err(error) = result {
             let text = match error {
                 Error::Exception => describe_exception(&ctx.catch()),
@@ -340,7 +341,12 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
         }
         Task::Event(event) => dispatch(ctx, realm, hooks, event),
         Task::TimedOut(attempt) => {
-            let id = realm.events.borrow().iter().find(|(_, event)| event.attempt == Some(attempt)).map(|(id, _)| *id);
+            let id = realm
+                .events
+                .borrow()
+                .iter()
+                .find(|(_, event)| event.attempt == Some(attempt))
+                .map(|(id, _)| *id);
             match id {
                 Some(id) => time_out(ctx, realm, hooks, id),
                 None if realm.events.borrow().is_empty() && !realm.run.queue.has_events() => {
@@ -355,7 +361,12 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
     }
 }
 
-fn dispatch<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, event: EventTask) -> Result<(), Error> {
+fn dispatch<'js>(
+    ctx: &Ctx<'js>,
+    realm: &Rc<Realm>,
+    hooks: &Hooks<'js>,
+    event: EventTask,
+) -> Result<(), Error> {
     let id = realm.draw_id();
     let name = event.kind.name();
     let (init, body, responder) = init_of(realm, event.kind);
@@ -363,7 +374,9 @@ fn dispatch<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, event: E
         Some(bytes) => match new_buffer(ctx, &bytes) {
             Ok(buffer) => Some(buffer),
             Err(error) => {
-                event.done.finish(EventOutcome::Terminated("the body does not fit into the worker's memory".to_owned()));
+                event.done.finish(EventOutcome::Terminated(
+                    "the body does not fit into the worker's memory".to_owned(),
+                ));
                 return Err(error);
             }
         },
@@ -436,4 +449,3 @@ impl<'js, T: rquickjs::IntoJs<'js>> rquickjs::IntoJs<'js> for Nullable<T> {
         }
     }
 }
-

@@ -92,7 +92,10 @@ mod tests {
         assert_eq!(timers.next_due(), Some(now + Duration::from_millis(10)));
         assert_eq!(timers.pop_due(now), None);
         let later = now + Duration::from_millis(20);
-        assert_eq!([timers.pop_due(later), timers.pop_due(later), timers.pop_due(later)], [Some(2), Some(3), Some(1)]);
+        assert_eq!(
+            [timers.pop_due(later), timers.pop_due(later), timers.pop_due(later)],
+            [Some(2), Some(3), Some(1)]
+        );
         assert_eq!(timers.pop_due(later), None);
         assert!(timers.fire(2) && !timers.fire(2) && !timers.fire(4));
         assert_eq!(timers.next_due(), Some(now + LONGEST));

@@ -30,7 +30,9 @@ pub(crate) fn fetch_whole(
     });
     let handle = start(rules, order, reader);
     let result = receiver.recv_timeout(timeout).unwrap_or_else(|error| match error {
-        RecvTimeoutError::Timeout => Err(format!("Failed to fetch {url}: no answer within {} ms", timeout.as_millis())),
+        RecvTimeoutError::Timeout => {
+            Err(format!("Failed to fetch {url}: no answer within {} ms", timeout.as_millis()))
+        }
         RecvTimeoutError::Disconnected => Err(format!("Failed to fetch {url}: the request was lost")),
     });
     drop(handle);

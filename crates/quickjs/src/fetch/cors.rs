@@ -38,7 +38,9 @@ fn is_safelisted_header(name: &str, value: &str) -> bool {
         }
         "range" => value.strip_prefix("bytes=").is_some_and(|range| {
             let (first, last) = range.split_once('-').unwrap_or(("", "x"));
-            !first.is_empty() && first.bytes().all(|b| b.is_ascii_digit()) && last.bytes().all(|b| b.is_ascii_digit())
+            !first.is_empty()
+                && first.bytes().all(|b| b.is_ascii_digit())
+                && last.bytes().all(|b| b.is_ascii_digit())
         }),
         _ => false,
     }
@@ -49,15 +51,21 @@ pub(crate) fn check(head: &ResponseHead, origin: &str, credentials: Credentials)
     let allowed = head.get("access-control-allow-origin");
     let include = credentials == Credentials::Include;
     match allowed.as_deref() {
-        None => Err(format!("the response has no Access-Control-Allow-Origin header, so `{origin}` may not read it")),
+        None => Err(format!(
+            "the response has no Access-Control-Allow-Origin header, so `{origin}` may not read it"
+        )),
         Some("*") if !include => Ok(()),
         Some(value) if value == origin => {
             if include && head.get("access-control-allow-credentials").as_deref() != Some("true") {
-                return Err("the response does not allow credentials (Access-Control-Allow-Credentials)".to_owned());
+                return Err(
+                    "the response does not allow credentials (Access-Control-Allow-Credentials)".to_owned()
+                );
             }
             Ok(())
         }
-        Some(value) => Err(format!("Access-Control-Allow-Origin is `{value}`, which does not allow `{origin}`")),
+        Some(value) => {
+            Err(format!("Access-Control-Allow-Origin is `{value}`, which does not allow `{origin}`"))
+        }
     }
 }
 
@@ -103,8 +111,13 @@ pub(crate) fn visible_headers(head: &ResponseHead, credentials: Credentials) -> 
             let name = name.to_ascii_lowercase();
             let safelisted = matches!(
                 name.as_str(),
-                "cache-control" | "content-language" | "content-length" | "content-type" | "expires"
-                    | "last-modified" | "pragma"
+                "cache-control"
+                    | "content-language"
+                    | "content-length"
+                    | "content-type"
+                    | "expires"
+                    | "last-modified"
+                    | "pragma"
             );
             safelisted || all || exposed.split(',').any(|item| item.trim().eq_ignore_ascii_case(&name))
         })
@@ -132,7 +145,8 @@ mod tests {
 
     #[test]
     fn only_simple_headers_need_no_preflight() {
-        let names = |name: &str, value: &str| unsafe_header_names(&[(name.to_owned(), value.to_owned())]).len();
+        let names =
+            |name: &str, value: &str| unsafe_header_names(&[(name.to_owned(), value.to_owned())]).len();
         assert_eq!(names("Content-Type", "text/plain;charset=UTF-8"), 0);
         assert_eq!(names("Content-Type", "application/json"), 1);
         assert_eq!(names("Accept", "a/b"), 0);
@@ -148,7 +162,8 @@ mod tests {
         let origin = "https://a.example";
         let any = head(&[("access-control-allow-origin", "*")]);
         let exact = head(&[("Access-Control-Allow-Origin", origin)]);
-        let full = head(&[("access-control-allow-origin", origin), ("access-control-allow-credentials", "true")]);
+        let full =
+            head(&[("access-control-allow-origin", origin), ("access-control-allow-credentials", "true")]);
         assert!(check(&any, origin, Credentials::Omit).is_ok());
         assert!(check(&any, origin, Credentials::Include).is_err());
         assert!(check(&exact, origin, Credentials::SameOrigin).is_ok());

@@ -128,9 +128,12 @@ fn build(client: &reqwest::Client, request: FetchRequest) -> Result<reqwest::Req
         if is_forbidden(name) {
             continue;
         }
-        let bytes = latin1(value).ok_or_else(|| format!("the value of header `{name}` is not a byte string"))?;
-        let value = HeaderValue::from_bytes(&bytes).map_err(|_| format!("the value of header `{name}` is not allowed"))?;
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+        let bytes =
+            latin1(value).ok_or_else(|| format!("the value of header `{name}` is not a byte string"))?;
+        let value = HeaderValue::from_bytes(&bytes)
+            .map_err(|_| format!("the value of header `{name}` is not allowed"))?;
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
         built.headers_mut().append(name, value);
     }
     if !request.body.is_empty() {
@@ -153,7 +156,9 @@ async fn exchange(client: reqwest::Client, request: reqwest::Request, mut sink: 
         headers: response
             .headers()
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().iter().map(|b| char::from(*b)).collect()))
+            .map(|(name, value)| {
+                (name.as_str().to_owned(), value.as_bytes().iter().map(|b| char::from(*b)).collect())
+            })
             .collect(),
     });
     loop {
@@ -182,9 +187,19 @@ fn reason(response: &reqwest::Response) -> String {
 
 /// The headers that only the transport may set (Fetch standard, "forbidden request-header"; the safe part of it).
 fn is_forbidden(name: &str) -> bool {
-    ["host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"]
-        .iter()
-        .any(|forbidden| name.eq_ignore_ascii_case(forbidden))
+    [
+        "host",
+        "content-length",
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+    ]
+    .iter()
+    .any(|forbidden| name.eq_ignore_ascii_case(forbidden))
 }
 
 fn latin1(text: &str) -> Option<Vec<u8>> {

@@ -2,8 +2,8 @@
 //! CORS with preflight, redirects, response filtering. Driven by the transport's callbacks; no thread waits.
 
 use super::{
-    AbortHandle, Credentials, FetchOrder, FetchRequest, Fetcher, Flow, Mode, Redirect, ResponseHead, ResponseSink,
-    SinkTarget, cors, is_potentially_trustworthy,
+    AbortHandle, Credentials, FetchOrder, FetchRequest, Fetcher, Flow, Mode, Redirect, ResponseHead,
+    ResponseSink, SinkTarget, cors, is_potentially_trustworthy,
 };
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -137,7 +137,8 @@ impl Process {
             drop(state);
             return self.fail("the URL is of another origin and the request's mode is `same-origin`");
         }
-        let simple = cors::is_safelisted_method(&order.method) && cors::unsafe_header_names(&order.headers).is_empty();
+        let simple =
+            cors::is_safelisted_method(&order.method) && cors::unsafe_header_names(&order.headers).is_empty();
         let preflight = cross && order.mode == Mode::Cors && !simple;
         state.tainted |= cross;
         drop(state);
@@ -154,7 +155,13 @@ impl Process {
             Hop::Preflight => preflight_request(&state.order),
         };
         drop(state);
-        let target = Arc::new(HopTarget { process: Arc::downgrade(self), hop, idle: Flow::new(usize::MAX), reader: self.reader.clone(), finished: AtomicBool::new(false) });
+        let target = Arc::new(HopTarget {
+            process: Arc::downgrade(self),
+            hop,
+            idle: Flow::new(usize::MAX),
+            reader: self.reader.clone(),
+            finished: AtomicBool::new(false),
+        });
         let handle = self.rules.fetcher.fetch(request, ResponseSink::new(target.clone()));
         let mut state = self.state();
         // The transport may have answered already, and the answer may have started the next hop.
@@ -167,7 +174,9 @@ impl Process {
     fn main_request(&self, state: &State) -> FetchRequest {
         let order = &state.order;
         let mut headers = order.headers.clone();
-        let has = |headers: &[(String, String)], name: &str| headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        let has = |headers: &[(String, String)], name: &str| {
+            headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+        };
         if !has(&headers, "accept") {
             headers.push(("accept".into(), "*/*".into()));
         }
@@ -209,7 +218,8 @@ impl Process {
             return;
         }
         let order = &state.order;
-        let location = matches!(head.status, 301 | 302 | 303 | 307 | 308).then(|| head.get("location")).flatten();
+        let location =
+            matches!(head.status, 301 | 302 | 303 | 307 | 308).then(|| head.get("location")).flatten();
         if let Some(location) = location {
             match order.redirect {
                 Redirect::Error => {
@@ -262,7 +272,10 @@ impl Process {
             return self.fail(message);
         }
         let crosses = url.origin() != state.order.url.origin();
-        if state.order.mode == Mode::Cors && crosses && (!url.username().is_empty() || url.password().is_some()) {
+        if state.order.mode == Mode::Cors
+            && crosses
+            && (!url.username().is_empty() || url.password().is_some())
+        {
             drop(state);
             return self.fail("the server redirects to a URL with credentials on another origin");
         }
@@ -273,9 +286,15 @@ impl Process {
             order.method = "GET".to_owned();
             order.body = Bytes::new();
             order.headers.retain(|(name, _)| {
-                !["content-encoding", "content-language", "content-location", "content-type", "content-length"]
-                    .iter()
-                    .any(|gone| name.eq_ignore_ascii_case(gone))
+                ![
+                    "content-encoding",
+                    "content-language",
+                    "content-location",
+                    "content-type",
+                    "content-length",
+                ]
+                .iter()
+                .any(|gone| name.eq_ignore_ascii_case(gone))
             });
         }
         if crosses {
@@ -331,7 +350,8 @@ fn preflight_request(order: &FetchOrder) -> FetchRequest {
 
 /// The default referrer policy, `strict-origin-when-cross-origin`.
 fn referrer_header(order: &FetchOrder) -> Option<String> {
-    let mut referrer = Url::parse(&order.referrer).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let mut referrer =
+        Url::parse(&order.referrer).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     referrer.set_fragment(None);
     let _ = referrer.set_username("");
     let _ = referrer.set_password(None);

@@ -19,7 +19,8 @@ pub struct ResponseHead {
 impl ResponseHead {
     /// The values of a header, joined as the Fetch standard joins them.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let mut values = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim());
+        let mut values =
+            self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim());
         let first = values.next()?.to_owned();
         Some(values.fold(first, |joined, value| joined + ", " + value))
     }

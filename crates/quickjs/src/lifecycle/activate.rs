@@ -14,8 +14,9 @@ impl Shared {
     pub(crate) fn skip_waiting(self: &Arc<Shared>, worker: &Arc<Worker>) {
         worker.set_skip_waiting();
         let id = worker.registration;
-        let waits = self
-            .look(id, |registration| registration.waiting.as_ref().is_some_and(|found| Arc::ptr_eq(found, worker)));
+        let waits = self.look(id, |registration| {
+            registration.waiting.as_ref().is_some_and(|found| Arc::ptr_eq(found, worker))
+        });
         if waits == Some(true) {
             self.in_background("wakeworker-activate", move |shared| shared.try_activate(id));
         }
@@ -64,7 +65,9 @@ impl Shared {
             let Some(registration) = registry.registrations.get_mut(&id) else { return };
             let used = |registration: &Registration| {
                 clients.iter().any(|client| {
-                    client.controller.is_some_and(|worker| registration.workers().any(|found| found.id == worker))
+                    client
+                        .controller
+                        .is_some_and(|worker| registration.workers().any(|found| found.id == worker))
                 })
             };
             if !may_activate(registration, used) {

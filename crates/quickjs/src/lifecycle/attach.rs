@@ -20,7 +20,11 @@ impl Shared {
         let mut theirs: BTreeMap<_, _> = theirs.into_iter().map(|found| (found.id, found)).collect();
         let ours: Vec<_> = {
             let registry = lock(&self.registry);
-            registry.registrations.values().map(|found| (found.id, found.active.clone(), found.waiting.is_some())).collect()
+            registry
+                .registrations
+                .values()
+                .map(|found| (found.id, found.active.clone(), found.waiting.is_some()))
+                .collect()
         };
         for (id, active, waits) in ours {
             let Some(known) = theirs.remove(&id) else {

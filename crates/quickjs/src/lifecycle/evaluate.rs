@@ -5,7 +5,9 @@ use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, StartError, St
 use crate::clock;
 use crate::script::Script;
 use crate::shared::{Probe, Shared};
-use crate::{ConsoleLine, Fetcher, HttpFetcher, NoClients, OpenError, Runtime, RuntimeConfig, RuntimeStorage};
+use crate::{
+    ConsoleLine, Fetcher, HttpFetcher, NoClients, OpenError, Runtime, RuntimeConfig, RuntimeStorage,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -42,7 +44,8 @@ impl Default for EvalOptions {
         EvalOptions {
             config: RuntimeConfig::default(),
             timeout: Duration::from_secs(60),
-            script_url: Url::parse("https://eval.localhost/sw.js").unwrap_or_else(|_| unreachable!("a valid URL")),
+            script_url: Url::parse("https://eval.localhost/sw.js")
+                .unwrap_or_else(|_| unreachable!("a valid URL")),
             fetcher: None,
         }
     }
@@ -86,16 +89,18 @@ impl Runtime {
             let _ = lines.send(Message::Line(line.clone()));
         }));
         let _ = shared.probe.set(Box::new(ChannelProbe(sender.clone())));
-        let host = Host::builder(Box::new(MemoryStore::new())).backend(Arc::new(runtime)).open().map_err(|error| {
-            OpenError::Inaccessible { path: "memory".into(), message: error.to_string() }
-        })?;
+        let host = Host::builder(Box::new(MemoryStore::new()))
+            .backend(Arc::new(runtime))
+            .open()
+            .map_err(|error| OpenError::Inaccessible { path: "memory".into(), message: error.to_string() })?;
         shared.reconciled.wait();
         let (worker, _window) = match place_worker(&shared, &host, &options.script_url, scripts) {
             Ok(placed) => placed,
             Err(message) => return Ok(EvalOutcome { errors: vec![message], timed_out: false }),
         };
         let deadline = clock::now() + options.timeout;
-        let mut run = Evaluation { receiver, deadline, outcome: EvalOutcome::default(), console: &mut console };
+        let mut run =
+            Evaluation { receiver, deadline, outcome: EvalOutcome::default(), console: &mut console };
         run.drive(&shared, &host, &worker, &sender);
         let mut outcome = run.outcome;
         drop(host);
@@ -133,7 +138,10 @@ fn place_worker(
     scripts: Vec<(String, String)>,
 ) -> Result<(Arc<Worker>, ClientGuard), String> {
     let key = StorageKey::first_party(&script_url.origin().ascii_serialization());
-    let scope = script_url.join("./").map_err(|error| format!("`{script_url}` has no directory: {error}"))?.to_string();
+    let scope = script_url
+        .join("./")
+        .map_err(|error| format!("`{script_url}` has no directory: {error}"))?
+        .to_string();
     let script_url = script_url.to_string();
     let id: WorkerRegistrationId = host
         .add_worker_registration(key.clone(), scope.clone(), script_url.clone())

@@ -101,9 +101,10 @@ impl Shared {
             Ok(Err(StartError::Script(text))) => {
                 Err(RegisterWorkerError::Type(format!("the script `{}` failed: {text}", worker.script_url)))
             }
-            Ok(Err(StartError::Failed(text))) => {
-                Err(RegisterWorkerError::Type(format!("the script `{}` could not be run: {text}", worker.script_url)))
-            }
+            Ok(Err(StartError::Failed(text))) => Err(RegisterWorkerError::Type(format!(
+                "the script `{}` could not be run: {text}",
+                worker.script_url
+            ))),
             Err(_) => Err(RegisterWorkerError::Type(format!(
                 "the script `{}` did not finish its evaluation within {} ms",
                 worker.script_url,
@@ -126,12 +127,17 @@ impl Shared {
         };
         worker.dispatch(self, event);
         // The worker's own clock ends the event first; this limit is for a thread stuck in a built-in.
-        let limit = Duration::from_millis(self.config.install_duration_max_ms + 2 * self.config.terminate_grace_ms);
+        let limit =
+            Duration::from_millis(self.config.install_duration_max_ms + 2 * self.config.terminate_grace_ms);
         match receiver.recv_timeout(limit) {
             Ok(EventOutcome::Succeeded { .. }) => Ok(()),
-            Ok(EventOutcome::Rejected(text)) => Err(format!("a promise given to waitUntil was rejected: {text}")),
+            Ok(EventOutcome::Rejected(text)) => {
+                Err(format!("a promise given to waitUntil was rejected: {text}"))
+            }
             Ok(
-                EventOutcome::Terminated(text) | EventOutcome::StartFailed(text) | EventOutcome::ScriptError(text),
+                EventOutcome::Terminated(text)
+                | EventOutcome::StartFailed(text)
+                | EventOutcome::ScriptError(text),
             ) => Err(text),
             Err(_) => Err(format!("the install event did not end within {} ms", limit.as_millis())),
         }
@@ -154,7 +160,9 @@ impl Shared {
         });
         if listed == Some(true) {
             self.change(worker.registration, |registration| {
-                for slot in [&mut registration.installing, &mut registration.waiting, &mut registration.active] {
+                for slot in
+                    [&mut registration.installing, &mut registration.waiting, &mut registration.active]
+                {
                     if slot.as_ref().is_some_and(|found| Arc::ptr_eq(found, worker)) {
                         *slot = None;
                     }

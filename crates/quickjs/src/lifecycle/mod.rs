@@ -179,11 +179,7 @@ fn stored_worker(worker: &Worker) -> StoredWorker {
 
 impl Shared {
     /// Changes a registration under the lock; if it exists, observers and running workers hear of the new state.
-    fn change<T>(
-        &self,
-        id: WorkerRegistrationId,
-        change: impl FnOnce(&mut Registration) -> T,
-    ) -> Option<T> {
+    fn change<T>(&self, id: WorkerRegistrationId, change: impl FnOnce(&mut Registration) -> T) -> Option<T> {
         let mut registry = lock(&self.registry);
         let registration = registry.registrations.get_mut(&id)?;
         let result = change(registration);
@@ -212,7 +208,12 @@ impl Shared {
     /// All registrations of a storage key.
     pub(crate) fn registrations(&self, key: &StorageKey) -> Vec<RegistrationState> {
         let registry = lock(&self.registry);
-        registry.registrations.values().filter(|found| found.storage_key == *key).map(Registration::state).collect()
+        registry
+            .registrations
+            .values()
+            .filter(|found| found.storage_key == *key)
+            .map(Registration::state)
+            .collect()
     }
 
     /// The registration with the longest scope that is a prefix of the URL (R159).
@@ -243,7 +244,12 @@ impl Shared {
 
     /// A worker that is in some registration.
     pub(crate) fn worker(&self, id: WorkerId) -> Option<Arc<Worker>> {
-        lock(&self.registry).registrations.values().flat_map(Registration::workers).find(|worker| worker.id == id).cloned()
+        lock(&self.registry)
+            .registrations
+            .values()
+            .flat_map(Registration::workers)
+            .find(|worker| worker.id == id)
+            .cloned()
     }
 
     pub(crate) fn active_worker(&self, id: WorkerRegistrationId) -> Option<Arc<Worker>> {

@@ -56,7 +56,9 @@ impl Shared {
             // Same script and cache mode as the newest worker: nothing to do.
             let same = self.look(id, |registration| {
                 registration.update_via_cache == order.update_via_cache
-                    && registration.newest().is_some_and(|worker| worker.script_url == order.script_url.as_str())
+                    && registration
+                        .newest()
+                        .is_some_and(|worker| worker.script_url == order.script_url.as_str())
             });
             if same == Some(true)
                 && let Some(state) = self.registration(id)

@@ -23,7 +23,12 @@ pub(super) fn parse(what: &str, text: &str, base: &Url) -> Result<Url, RegisterW
 }
 
 /// Script, scope and caller must be of one origin, which must be potentially trustworthy.
-pub(super) fn check_origins(script: &Url, scope: &Url, client: &Url, origin: &str) -> Result<(), RegisterWorkerError> {
+pub(super) fn check_origins(
+    script: &Url,
+    scope: &Url,
+    client: &Url,
+    origin: &str,
+) -> Result<(), RegisterWorkerError> {
     if !is_potentially_trustworthy(script) {
         let message = format!("`{script}` is not secure: service workers need https or a loopback host");
         return Err(RegisterWorkerError::Security(message));
@@ -43,7 +48,11 @@ pub(super) fn check_origins(script: &Url, scope: &Url, client: &Url, origin: &st
 }
 
 /// The scope must lie under the script's directory, or under what `Service-Worker-Allowed` says.
-pub(super) fn check_scope(script: &Url, scope: &Url, allowed: Option<&str>) -> Result<(), RegisterWorkerError> {
+pub(super) fn check_scope(
+    script: &Url,
+    scope: &Url,
+    allowed: Option<&str>,
+) -> Result<(), RegisterWorkerError> {
     let limit = match allowed {
         None => script.join("./").ok().map(|url| url.path().to_owned()),
         Some(allowed) => match script.join(allowed) {

@@ -28,7 +28,11 @@ impl Shared {
             }
             match shared.host.get() {
                 Some(host) => host.remove_worker_registration_then(id, move |result| {
-                    done(result.map(|()| true).map_err(|error| RegisterWorkerError::Storage(error.to_string())));
+                    done(
+                        result
+                            .map(|()| true)
+                            .map_err(|error| RegisterWorkerError::Storage(error.to_string())),
+                    );
                 }),
                 None => done(Ok(true)),
             }
@@ -43,8 +47,12 @@ impl Shared {
     ) {
         let removed: Vec<_> = {
             let mut registry = lock(&self.registry);
-            let ids: Vec<_> =
-                registry.registrations.values().filter(|found| found.storage_key == *key).map(|found| found.id).collect();
+            let ids: Vec<_> = registry
+                .registrations
+                .values()
+                .filter(|found| found.storage_key == *key)
+                .map(|found| found.id)
+                .collect();
             ids.into_iter().filter_map(|id| registry.remove(id)).collect()
         };
         let key = key.clone();

@@ -37,7 +37,8 @@ pub(super) struct NewScripts {
 impl Shared {
     /// Looks for a new version of a registration's script.
     pub(crate) fn update(self: &Arc<Shared>, id: WorkerRegistrationId, done: Done) {
-        let name = self.look(id, |registration| (registration.storage_key.clone(), registration.scope.clone()));
+        let name =
+            self.look(id, |registration| (registration.storage_key.clone(), registration.scope.clone()));
         match name {
             Some((key, scope)) => self.schedule(&key, &scope, Job::Update(id, done)),
             None => done(Err(gone())),
@@ -173,12 +174,17 @@ impl Shared {
             });
         }
         if !(200..300).contains(&head.status) {
-            let message = format!("the script `{url}` could not be fetched: the server answered with status {}", head.status);
+            let message = format!(
+                "the script `{url}` could not be fetched: the server answered with status {}",
+                head.status
+            );
             return Err(RegisterWorkerError::Type(message));
         }
         let content_type = head.get("content-type").unwrap_or_default();
         if !mime::is_javascript(&content_type) {
-            let message = format!("the script `{url}` has the MIME type `{content_type}`, which is not a JavaScript one");
+            let message = format!(
+                "the script `{url}` has the MIME type `{content_type}`, which is not a JavaScript one"
+            );
             return Err(RegisterWorkerError::Security(message));
         }
         scope::check_scope(url, &candidate.scope, head.get("service-worker-allowed").as_deref())?;

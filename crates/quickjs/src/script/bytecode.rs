@@ -92,13 +92,20 @@ mod tests {
     fn a_compiled_script_has_the_global_semantics_of_a_classic_script() {
         let runtime = Runtime::new().unwrap();
         let first = Context::full(&runtime).unwrap();
-        let code = first.with(|ctx| compile(&ctx, "a.js", "var a = 1; function f() { return this === globalThis } let l = a + 1;"));
+        let code = first.with(|ctx| {
+            compile(&ctx, "a.js", "var a = 1; function f() { return this === globalThis } let l = a + 1;")
+        });
         let code = code.unwrap();
         let other = Runtime::new().unwrap();
         let second = Context::full(&other).unwrap();
         second.with(|ctx| {
             run(&ctx, &code).unwrap();
-            assert!(ctx.eval::<bool, _>("globalThis.a === 1 && globalThis.f() && l === 2 && !('l' in globalThis)").unwrap());
+            assert!(
+                ctx.eval::<bool, _>(
+                    "globalThis.a === 1 && globalThis.f() && l === 2 && !('l' in globalThis)"
+                )
+                .unwrap()
+            );
             assert!(matches!(compile(&ctx, "b.js", "let let = 1"), Err(Error::Exception)));
             assert!(ctx.catch().as_exception().is_some());
             let thrower = compile(&ctx, "https://a.example/sw.js", "\n\nthrow new Error('boom\0')").unwrap();

@@ -88,7 +88,8 @@ impl BytecodeCache {
             entries.bytes += code.len_bytes();
         }
         while entries.bytes > self.bytes_max {
-            let oldest = entries.by_serial.iter().min_by_key(|(_, entry)| entry.used_at).map(|(serial, _)| *serial);
+            let oldest =
+                entries.by_serial.iter().min_by_key(|(_, entry)| entry.used_at).map(|(serial, _)| *serial);
             let Some(entry) = oldest.and_then(|serial| entries.by_serial.remove(&serial)) else { return };
             entries.bytes -= entry.code.len_bytes();
         }

@@ -44,8 +44,12 @@ impl LimitedAllocator {
 
     // One thread allocates, so plain loads and stores are enough; they are atomic only for readers elsewhere.
     fn admits(&self, more: usize) -> bool {
-        let admitted =
-            self.usage.used.load(Ordering::Relaxed).checked_add(more).is_some_and(|sum| sum <= self.bytes_max);
+        let admitted = self
+            .usage
+            .used
+            .load(Ordering::Relaxed)
+            .checked_add(more)
+            .is_some_and(|sum| sum <= self.bytes_max);
         if !admitted {
             self.usage.refused.store(true, Ordering::Relaxed);
         }

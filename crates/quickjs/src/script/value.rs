@@ -34,7 +34,8 @@ pub(crate) struct Buffer(pub(crate) Vec<u8>);
 impl<'js> FromJs<'js> for Buffer {
     fn from_js(_: &Ctx<'js>, value: Value<'js>) -> Result<Buffer, Error> {
         let type_name = value.type_name();
-        let buffer = ArrayBuffer::from_value(value).ok_or_else(|| Error::new_from_js(type_name, "ArrayBuffer"))?;
+        let buffer =
+            ArrayBuffer::from_value(value).ok_or_else(|| Error::new_from_js(type_name, "ArrayBuffer"))?;
         let Some(bytes) = buffer.as_raw() else {
             return Err(Error::new_from_js_message("ArrayBuffer", "bytes", "the buffer is detached"));
         };

@@ -50,8 +50,8 @@ impl IndexedDb {
     /// Names and versions of an origin's databases, as a JSON array.
     pub(crate) fn databases(&self, key: &StorageKey) -> Result<String, StorageFailure> {
         let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached("SELECT name, version FROM database WHERE storage_key = ?1 ORDER BY name")?;
+        let mut statement = connection
+            .prepare_cached("SELECT name, version FROM database WHERE storage_key = ?1 ORDER BY name")?;
         let mut rows = statement.query([key.as_str()])?;
         let mut out = String::from("[");
         while let Some(row) = rows.next()? {
@@ -76,7 +76,12 @@ impl IndexedDb {
     }
 
     /// The records of a store, as a JSON array of `[key, value]`, ordered by the bytes of their keys' texts.
-    pub(crate) fn load_records(&self, key: &StorageKey, name: &str, store: &str) -> Result<String, StorageFailure> {
+    pub(crate) fn load_records(
+        &self,
+        key: &StorageKey,
+        name: &str,
+        store: &str,
+    ) -> Result<String, StorageFailure> {
         let (name, store) = (parse_name(name)?, parse_name(store)?);
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
@@ -117,7 +122,8 @@ impl IndexedDb {
         if *generation != expected {
             return Err(StorageFailure {
                 name: "AbortError",
-                message: "another worker of this origin changed the database at the same time; try again".to_owned(),
+                message: "another worker of this origin changed the database at the same time; try again"
+                    .to_owned(),
             });
         }
         connection.pragma_update(None, "synchronous", if strict { "FULL" } else { "NORMAL" })?;
@@ -142,7 +148,9 @@ impl IndexedDb {
                 Operation::Put { store, key, value } => {
                     let store = store_id(&transaction, database, store, &mut last_store)?;
                     transaction
-                        .prepare_cached("INSERT OR REPLACE INTO record (store, key, value) VALUES (?1, ?2, ?3)")?
+                        .prepare_cached(
+                            "INSERT OR REPLACE INTO record (store, key, value) VALUES (?1, ?2, ?3)",
+                        )?
                         .execute(params![store, key.0, value.0])?;
                 }
                 Operation::Delete { store, key } => {
@@ -179,7 +187,10 @@ impl IndexedDb {
         let name = parse_name(name)?;
         let connection = self.connection();
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.execute("DELETE FROM database WHERE storage_key = ?1 AND name = ?2", params![key.as_str(), name.0])?;
+        connection.execute(
+            "DELETE FROM database WHERE storage_key = ?1 AND name = ?2",
+            params![key.as_str(), name.0],
+        )?;
         *self.generations().entry((key.clone(), name.0)).or_insert(0) += 1;
         Ok(())
     }
@@ -229,14 +240,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Operation<'a> {
                 key: fields.key.ok_or_else(|| missing("key"))?,
                 value: fields.value.ok_or_else(|| missing("value"))?,
             },
-            "delete" => {
-                Operation::Delete { store: store(fields.store)?, key: fields.key.ok_or_else(|| missing("key"))? }
-            }
+            "delete" => Operation::Delete {
+                store: store(fields.store)?,
+                key: fields.key.ok_or_else(|| missing("key"))?,
+            },
             "clear" => Operation::Clear { store: store(fields.store)? },
             "dropStore" => Operation::DropStore { store: store(fields.store)? },
-            "renameStore" => {
-                Operation::RenameStore { store: store(fields.store)?, to: fields.to.ok_or_else(|| missing("to"))? }
-            }
+            "renameStore" => Operation::RenameStore {
+                store: store(fields.store)?,
+                to: fields.to.ok_or_else(|| missing("to"))?,
+            },
             other => return Err(serde::de::Error::custom(format!("the operation `{other}` is not known"))),
         })
     }
@@ -347,7 +360,8 @@ mod tests {
         let other = StorageKey::first_party("https://b.example");
         assert_eq!(db.databases(&other).unwrap(), "[]");
         assert_eq!(db.load_schema(&other, "\"d\\udc00\"").unwrap(), None);
-        db.commit(&key, "\"d\\udc00\"", r#"[{"op":"renameStore","store":"s\ud800","to":"t"}]"#, false, 0).unwrap();
+        db.commit(&key, "\"d\\udc00\"", r#"[{"op":"renameStore","store":"s\ud800","to":"t"}]"#, false, 0)
+            .unwrap();
         assert_eq!(db.load_records(&key, "\"d\\udc00\"", "\"t\"").unwrap(), r#"[["k1","\ud83d"]]"#);
         db.commit(&key, "\"d\\udc00\"", r#"[{"op":"clear","store":"t"}]"#, false, 1).unwrap();
         assert_eq!(db.load_records(&key, "\"d\\udc00\"", "\"t\"").unwrap(), "[]");

@@ -119,7 +119,8 @@ mod tests {
         let error = open(&RuntimeStorage::Dir(file.clone()), "a.sqlite", &[]).unwrap_err();
         assert!(error.to_string().contains(&file.display().to_string()), "{error}");
         std::fs::write(dir.path().join("b.sqlite"), "this is no database, but it is long enough").unwrap();
-        let error = open(&RuntimeStorage::Dir(dir.path().to_owned()), "b.sqlite", &["CREATE TABLE a (b)"]).unwrap_err();
+        let error = open(&RuntimeStorage::Dir(dir.path().to_owned()), "b.sqlite", &["CREATE TABLE a (b)"])
+            .unwrap_err();
         assert!(error.to_string().contains("b.sqlite"), "{error}");
     }
 }

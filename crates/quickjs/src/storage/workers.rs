@@ -68,8 +68,8 @@ impl WorkerStore {
             .collect::<Result<Vec<_>, _>>()?;
         let mut workers = connection
             .prepare("SELECT id, script_url, state FROM worker WHERE worker_registration = ?1 ORDER BY id")?;
-        let mut scripts =
-            connection.prepare("SELECT url, source, is_main FROM worker_script WHERE worker = ?1 ORDER BY position")?;
+        let mut scripts = connection
+            .prepare("SELECT url, source, is_main FROM worker_script WHERE worker = ?1 ORDER BY position")?;
         for registration in &mut registrations {
             let found = workers.query_map([registration.id.0.cast_signed()], |row| {
                 Ok(StoredWorker {
@@ -119,7 +119,11 @@ impl WorkerStore {
     }
 
     /// Notes when a registration was last checked for an update.
-    pub(crate) fn set_update_check(&self, id: WorkerRegistrationId, at: Timestamp) -> Result<(), StorageFailure> {
+    pub(crate) fn set_update_check(
+        &self,
+        id: WorkerRegistrationId,
+        at: Timestamp,
+    ) -> Result<(), StorageFailure> {
         self.connection().execute(
             "UPDATE worker_registration SET last_update_check_ms = ?2 WHERE id = ?1",
             params![id.0.cast_signed(), at.0],
@@ -128,7 +132,11 @@ impl WorkerStore {
     }
 
     /// Inserts a worker with all its scripts, durably.
-    pub(crate) fn put_worker(&self, registration: WorkerRegistrationId, worker: &StoredWorker) -> Result<(), StorageFailure> {
+    pub(crate) fn put_worker(
+        &self,
+        registration: WorkerRegistrationId,
+        worker: &StoredWorker,
+    ) -> Result<(), StorageFailure> {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         let id = worker.id.0.cast_signed();
@@ -149,7 +157,11 @@ impl WorkerStore {
     }
 
     /// Changes states of workers and removes others, in one transaction.
-    pub(crate) fn change_workers(&self, states: &[(WorkerId, &str)], removed: &[WorkerId]) -> Result<(), StorageFailure> {
+    pub(crate) fn change_workers(
+        &self,
+        states: &[(WorkerId, &str)],
+        removed: &[WorkerId],
+    ) -> Result<(), StorageFailure> {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         for (id, state) in states {

@@ -36,7 +36,9 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     host.function("runMicrotasks", move |ctx: Ctx<'_>| run_jobs(&ctx, &state.watch))?;
 
     let state = realm.clone();
-    host.function("now", move || clock::now().saturating_duration_since(state.started).as_secs_f64() * 1000.0)?;
+    host.function("now", move || {
+        clock::now().saturating_duration_since(state.started).as_secs_f64() * 1000.0
+    })?;
     let state = realm.clone();
     host.function("setTimer", move |id: u32, delay_ms: f64| Reply(set_timer(&state, id, delay_ms)))?;
     let state = realm.clone();
@@ -85,6 +87,8 @@ fn random_bytes(length: usize) -> std::result::Result<Answer, HostError> {
     let mut bytes = vec![0; length];
     match getrandom::fill(&mut bytes) {
         Ok(()) => Ok(Answer::Bytes(bytes)),
-        Err(error) => Err(HostError::new("OperationError", format!("the system gave no random bytes: {error}"))),
+        Err(error) => {
+            Err(HostError::new("OperationError", format!("the system gave no random bytes: {error}")))
+        }
     }
 }

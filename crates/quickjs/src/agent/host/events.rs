@@ -17,18 +17,21 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         respond(&state, id, head.0.flatten().map(Text::into_string), body.0.flatten().map(|buffer| buffer.0));
     })?;
     let state = realm.clone();
-    host.function("fetchRespondChunk", move |id: u32, chunk: Opt<Option<Buffer>>, error: Opt<Option<Text>>| {
-        let responder = state.responders.borrow().get(&id).cloned();
-        let Some(responder) = responder else { return };
-        let error = error.0.flatten().map(Text::into_string);
-        match chunk.0.flatten() {
-            Some(chunk) if error.is_none() => responder.chunk(chunk.0.into()),
-            _ => {
-                responder.end(error);
-                state.responders.borrow_mut().remove(&id);
+    host.function(
+        "fetchRespondChunk",
+        move |id: u32, chunk: Opt<Option<Buffer>>, error: Opt<Option<Text>>| {
+            let responder = state.responders.borrow().get(&id).cloned();
+            let Some(responder) = responder else { return };
+            let error = error.0.flatten().map(Text::into_string);
+            match chunk.0.flatten() {
+                Some(chunk) if error.is_none() => responder.chunk(chunk.0.into()),
+                _ => {
+                    responder.end(error);
+                    state.responders.borrow_mut().remove(&id);
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 #[derive(Deserialize)]

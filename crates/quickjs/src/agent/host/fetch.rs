@@ -65,7 +65,10 @@ fn begin(realm: &Realm, id: u32, head: &str, body: Bytes) {
     };
     let limit = realm.shared.config.fetches_max;
     if realm.fetches.borrow().len() >= limit {
-        return refuse(format!("Failed to fetch {}: {limit} fetches are under way, which is the limit", order.url));
+        return refuse(format!(
+            "Failed to fetch {}: {limit} fetches are under way, which is the limit",
+            order.url
+        ));
     }
     let gate = BodyGate::new(id, realm.run.clone(), realm.shared.config.response_window_bytes);
     realm.fetches.borrow_mut().insert(id, RunningFetch { body: gate.clone(), _handle: None });
@@ -76,7 +79,8 @@ fn begin(realm: &Realm, id: u32, head: &str, body: Bytes) {
 }
 
 fn order(realm: &Realm, head: &str, body: Bytes) -> std::result::Result<FetchOrder, String> {
-    let head: Head = serde_json::from_str(head).map_err(|error| format!("the request cannot be read: {error}"))?;
+    let head: Head =
+        serde_json::from_str(head).map_err(|error| format!("the request cannot be read: {error}"))?;
     let url = Url::parse(&head.url).map_err(|error| format!("`{}` is no URL: {error}", head.url))?;
     let limit = realm.shared.config.request_bytes_max;
     if body.len() > limit {

@@ -31,14 +31,23 @@ fn find(realm: &Realm, url: &str) -> std::result::Result<Arc<Script>, HostError>
         return Ok(script);
     }
     if !may_fetch {
-        let message = format!("`{url}` was not imported while the worker was installed, so it cannot be imported now");
+        let message =
+            format!("`{url}` was not imported while the worker was installed, so it cannot be imported now");
         return Err(HostError::new("NetworkError", message));
     }
     let limit = realm.shared.config.imported_scripts_max;
     if count >= limit {
-        return Err(HostError::new("NetworkError", format!("`{url}` is one script too many: the limit is {limit}")));
+        return Err(HostError::new(
+            "NetworkError",
+            format!("`{url}` is one script too many: the limit is {limit}"),
+        ));
     }
-    let script = Arc::new(fetch_import(&realm.shared, realm.worker.storage_key.origin(), &realm.worker.script_url, url)?);
+    let script = Arc::new(fetch_import(
+        &realm.shared,
+        realm.worker.storage_key.origin(),
+        &realm.worker.script_url,
+        url,
+    )?);
     realm.worker.add_import(script.clone());
     Ok(script)
 }
@@ -51,7 +60,8 @@ pub(crate) fn fetch_import(
     url: &str,
 ) -> std::result::Result<Script, HostError> {
     let network = |message: String| HostError::new("NetworkError", message);
-    let parsed = Url::parse(url).map_err(|error| HostError::new("SyntaxError", format!("`{url}` is no URL: {error}")))?;
+    let parsed = Url::parse(url)
+        .map_err(|error| HostError::new("SyntaxError", format!("`{url}` is no URL: {error}")))?;
     let order = FetchOrder {
         method: "GET".to_owned(),
         url: parsed,
@@ -65,16 +75,20 @@ pub(crate) fn fetch_import(
         destination: "script",
     };
     let timeout = Duration::from_millis(shared.config.start_duration_max_ms);
-    let response = fetch_whole(&shared.fetch, order, shared.config.script_bytes_max, timeout).map_err(network)?;
+    let response =
+        fetch_whole(&shared.fetch, order, shared.config.script_bytes_max, timeout).map_err(network)?;
     let head = &response.head.head;
     if !(200..300).contains(&head.status) {
-        return Err(network(format!("importing `{url}` failed: the server answered with status {}", head.status)));
+        return Err(network(format!(
+            "importing `{url}` failed: the server answered with status {}",
+            head.status
+        )));
     }
     let content_type = head.get("content-type").unwrap_or_default();
     if !mime::is_javascript(&content_type) {
-        let message = format!("importing `{url}` failed: its MIME type is `{content_type}`, not a JavaScript one");
+        let message =
+            format!("importing `{url}` failed: its MIME type is `{content_type}`, not a JavaScript one");
         return Err(network(message));
     }
     Ok(Script::new(url.to_owned(), mime::decode_script(&response.body)))
 }
-

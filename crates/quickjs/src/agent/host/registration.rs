@@ -64,8 +64,9 @@ fn sync(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
             return settle(Err(HostError::new("InvalidStateError", NO_HOST)));
         };
         // R24: the answer is put on this worker's queue by the engine thread, before any event that follows from it.
-        host.sync_manager(state.worker.registration)
-            .register_then(tag, move |result| settle(result.map(|()| "null".to_owned()).map_err(|e| refusal(&e))));
+        host.sync_manager(state.worker.registration).register_then(tag, move |result| {
+            settle(result.map(|()| "null".to_owned()).map_err(|e| refusal(&e)))
+        });
     })?;
     let state = realm.clone();
     host.function("syncGetTags", move |id: u32| {
@@ -73,8 +74,9 @@ fn sync(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         let Some(host) = state.shared.host.get() else {
             return settle(Err(HostError::new("InvalidStateError", NO_HOST)));
         };
-        host.sync_manager(state.worker.registration)
-            .get_tags_then(move |result| settle(result.map(|tags| json::tags(&tags)).map_err(|error| refusal(&error))));
+        host.sync_manager(state.worker.registration).get_tags_then(move |result| {
+            settle(result.map(|tags| json::tags(&tags)).map_err(|error| refusal(&error)))
+        });
     })
 }
 

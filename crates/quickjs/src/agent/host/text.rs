@@ -42,10 +42,16 @@ fn open(realm: &Realm, label: &str, fatal: bool, ignore_bom: bool) -> std::resul
         return Err(HostError::new("RangeError", format!("`{label}` is no encoding label")));
     };
     if realm.decoders.borrow().len() >= DECODERS_MAX {
-        let message = format!("{DECODERS_MAX} decoders are in the middle of a stream; finish some with a last decode()");
+        let message = format!(
+            "{DECODERS_MAX} decoders are in the middle of a stream; finish some with a last decode()"
+        );
         return Err(HostError::new("QuotaExceededError", message));
     }
-    let decoder = if ignore_bom { encoding.new_decoder_without_bom_handling() } else { encoding.new_decoder_with_bom_removal() };
+    let decoder = if ignore_bom {
+        encoding.new_decoder_without_bom_handling()
+    } else {
+        encoding.new_decoder_with_bom_removal()
+    };
     let id = realm.draw_id();
     realm.decoders.borrow_mut().insert(id, Decoder { decoder, fatal });
     Ok(Answer::Number(f64::from(id)))

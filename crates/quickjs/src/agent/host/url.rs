@@ -73,6 +73,9 @@ mod tests {
         assert_eq!(set("href", "//"), None);
         assert_eq!(set("nonsense", ""), None);
         assert!(parse("a", None).is_none());
-        assert_eq!(parse("../a b", Some("https://x.example/y/z")).unwrap().as_str(), "https://x.example/a%20b");
+        assert_eq!(
+            parse("../a b", Some("https://x.example/y/z")).unwrap().as_str(),
+            "https://x.example/a%20b"
+        );
     }
 }
