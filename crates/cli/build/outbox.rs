@@ -3,6 +3,7 @@
 //! The example is copied below the build directory and built there, so that two builds of one checkout never write to
 //! the same place and the source tree stays as it was.
 
+use crate::npm;
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs, io};
@@ -11,7 +12,7 @@ const EXAMPLE: &str = "../../examples/outbox";
 const PARTS: [&str; 4] = ["package.json", "package-lock.json", "build.mjs", "src"];
 
 /// Leaves `outbox.rs` in the build directory: a list of `(name, bytes)` of the built files.
-pub fn build() -> Result<(), String> {
+pub(crate) fn build() -> Result<(), String> {
     for part in PARTS {
         println!("cargo::rerun-if-changed={EXAMPLE}/{part}");
     }
@@ -25,23 +26,9 @@ pub fn build() -> Result<(), String> {
         let from = Path::new(EXAMPLE).join(part);
         copy_all(&from, &copy.join(part)).map_err(|e| format!("{}: {e}", from.display()))?;
     }
-    install(&copy)?;
-    run(Command::new("node").arg("build.mjs").current_dir(&copy), "node build.mjs")?;
+    npm::install(&copy)?;
+    npm::run(Command::new("node").arg("build.mjs").current_dir(&copy), "node build.mjs")?;
     embed(&copy.join("dist"), &Path::new(&out).join("outbox.rs"))
-}
-
-/// Runs `npm ci` unless exactly this lock file has been installed here before.
-fn install(copy: &Path) -> Result<(), String> {
-    let lock =
-        fs::read(copy.join("package-lock.json")).map_err(|e| format!("{EXAMPLE}/package-lock.json: {e}"))?;
-    let stamp = copy.join("installed-lock.json");
-    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
-        return Ok(());
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
-    run(npm.current_dir(copy), "npm ci")?;
-    fs::write(&stamp, lock).map_err(|e| format!("{}: {e}", stamp.display()))
 }
 
 fn embed(dist: &Path, list: &Path) -> Result<(), String> {
@@ -72,17 +59,4 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
         copy_all(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
-}
-
-fn run(command: &mut Command, what: &str) -> Result<(), String> {
-    match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let text = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " | ");
-            Err(format!("{what} failed in {EXAMPLE} ({}): {text}", output.status))
-        }
-        Err(e) => Err(format!(
-            "cannot run {what}: {e}; building the outbox example needs Node.js 20 or newer with npm on the PATH"
-        )),
-    }
 }

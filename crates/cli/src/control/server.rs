@@ -148,8 +148,15 @@ async fn set_offline(
     State(gateway): State<Arc<Gateway>>,
     Json(wanted): Json<OfflineState>,
 ) -> Result<Json<OfflineState>, Refused> {
+    // The engine must never believe in a network that the runtime does not have: it would dispatch an event that the
+    // runtime hands back, and nothing would make it try again (R54).
+    if !wanted.offline {
+        gateway.runtime.set_online(true);
+    }
     gateway.offline.force_offline(wanted.offline);
-    gateway.runtime.set_online(!wanted.offline);
+    if wanted.offline {
+        gateway.runtime.set_online(false);
+    }
     // The engine takes its inputs in order: once it has answered a question, it has heard of the change.
     gateway.host.next_wakeup().await?;
     Ok(Json(OfflineState { offline: gateway.offline.is_offline_forced() }))
