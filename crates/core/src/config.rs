@@ -29,6 +29,8 @@ pub struct Config {
     pub jitter_seed: u64,
     /// Interrupted starts in a row that count as one failed attempt (R169, D12, design decision 9). Default: 5.
     pub interrupted_starts_max: u32,
+    /// Delay before an event that did not reach its worker is tried again while online (R54). Default: 1,000.
+    pub redispatch_delay_ms: u64,
     /// Longest run of a `sync` event (R86, R87). Default: 180,000 (3 min).
     pub event_duration_max_ms: u64,
     /// Longest run of a `sync` event with `lastChance` true (R88). Default: 180,000 (3 min).
@@ -61,6 +63,7 @@ impl Default for Config {
             retry_jitter_percent: 10,
             jitter_seed: 0,
             interrupted_starts_max: 5,
+            redispatch_delay_ms: 1_000,
             event_duration_max_ms: 3 * MINUTE_MS,
             last_chance_duration_max_ms: 3 * MINUTE_MS,
             periodic_event_duration_max_ms: 3 * MINUTE_MS,

@@ -275,6 +275,9 @@ impl Engine {
         while let Some(sync) = self.schedule.pop_due_retry(now) {
             one_shot::delay_ended(self, now, sync, step);
         }
+        if self.schedule.take_due_recheck(now) {
+            one_shot::fire_ready(self, now, step);
+        }
     }
 
     fn attempt_ended(&mut self, now: Now, attempt: AttemptId, outcome: AttemptOutcome, step: &mut Step) {

@@ -145,7 +145,10 @@ pub(crate) fn attempt_ended(
         return;
     }
     put(engine, id, step);
-    if !not_dispatched {
+    if not_dispatched {
+        // News of the network will fire it. Should none come, it must not wait for ever.
+        engine.schedule.recheck_at(now.mono.plus_ms(engine.config.redispatch_delay_ms));
+    } else {
         fire_if_possible(engine, now, id, step); // R68: at once, if online
     }
 }

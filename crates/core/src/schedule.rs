@@ -21,6 +21,8 @@ pub enum WakeupReason {
     RetryDue(SyncRegistrationId),
     /// A running event reaches its time limit.
     EventTimeout(AttemptId),
+    /// An event did not reach its worker although the engine is online: entries are looked at again (R54).
+    Recheck,
 }
 
 impl fmt::Display for WakeupReason {
@@ -28,6 +30,7 @@ impl fmt::Display for WakeupReason {
         match self {
             WakeupReason::RetryDue(sync) => write!(f, "retry of sync registration {sync} is due"),
             WakeupReason::EventTimeout(attempt) => write!(f, "time limit of event {attempt}"),
+            WakeupReason::Recheck => f.write_str("an event that did not reach its worker is tried again"),
         }
     }
 }
@@ -37,9 +40,20 @@ impl fmt::Display for WakeupReason {
 pub(crate) struct Schedule {
     retries: BTreeSet<(Monotonic, SyncRegistrationId)>,
     timeouts: BTreeSet<(Monotonic, AttemptId)>,
+    recheck: Option<Monotonic>,
 }
 
 impl Schedule {
+    /// Looks at pending entries again at `due`, or earlier if that was asked for already.
+    pub(crate) fn recheck_at(&mut self, due: Monotonic) {
+        self.recheck = Some(self.recheck.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// Whether the time of a recheck has come, which is thereby over.
+    pub(crate) fn take_due_recheck(&mut self, now: Now) -> bool {
+        self.recheck.take_if(|due| *due <= now.mono).is_some()
+    }
+
     pub(crate) fn add_retry(&mut self, due: Monotonic, sync: SyncRegistrationId) {
         self.retries.insert((due, sync));
     }
@@ -71,7 +85,8 @@ impl Schedule {
         let retry =
             self.retries.first().filter(|_| online).map(|&(due, id)| (due, WakeupReason::RetryDue(id)));
         let timeout = self.timeouts.first().map(|&(due, id)| (due, WakeupReason::EventTimeout(id)));
-        let (due, reason) = retry.into_iter().chain(timeout).min_by_key(|&(due, _)| due)?;
+        let recheck = self.recheck.filter(|_| online).map(|due| (due, WakeupReason::Recheck));
+        let (due, reason) = retry.into_iter().chain(timeout).chain(recheck).min_by_key(|&(due, _)| due)?;
         Some(Wakeup { after_ms: due.ms_since(now.mono), reason })
     }
 

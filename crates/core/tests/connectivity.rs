@@ -76,6 +76,21 @@ fn an_event_that_did_not_reach_its_worker_is_not_counted() {
     assert_eq!(world.running_tags(), ["a"]);
 }
 
+#[test] // R54: found by killing the host between two reports of the network
+fn an_event_that_did_not_reach_its_worker_is_tried_again_without_news() {
+    let mut world = World::online();
+    assert_eq!(world.register("a"), Ok(()));
+    for _ in 0..5 {
+        world.end("a", AttemptOutcome::NotDispatched);
+        let wakeup = world.engine.next_wakeup(world.now).expect("a recheck");
+        assert_eq!((wakeup.after_ms, wakeup.reason), (1_000, WakeupReason::Recheck));
+        world.advance(1_000);
+        assert_eq!((world.running_tags(), world.last_chance("a")), (vec!["a".to_owned()], false));
+    }
+    world.succeed("a");
+    assert_eq!(world.engine.next_wakeup(world.now), None);
+}
+
 #[test] // R56
 fn every_change_of_connection_looks_at_pending_entries_again() {
     let mut world = World::online();
