@@ -41,6 +41,7 @@ const indexedDbPatches = {
 await build({
   absWorkingDir: here,
   entryPoints: ["src/index.ts"],
+  inject: ["src/primordials.ts"],
   outfile: "dist/bundle.js",
   bundle: true,
   format: "iife",

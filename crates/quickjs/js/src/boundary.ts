@@ -28,7 +28,7 @@ export const facts = JSON.parse(host.facts) as Facts;
 // Captured before any script can replace them.
 export const { parse: jsonParse, stringify: jsonStringify } = JSON;
 export const { apply, ownKeys } = Reflect;
-export const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, freeze } = Object;
+export const { defineProperty, getPrototypeOf } = Object;
 const promiseThen = Promise.prototype.then;
 const promiseResolveFunction = Promise.resolve;
 const PromiseConstructor = Promise;

@@ -1,6 +1,6 @@
 // Web IDL: conversions of arguments, and the shape of interface objects.
 
-import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } from "./boundary.ts";
+import { defineProperty, getPrototypeOf, ownKeys } from "./boundary.ts";
 
 type AnyClass = abstract new (...args: never[]) => object;
 
@@ -116,6 +116,11 @@ export function isPlatformObject(value: object): boolean {
   return false;
 }
 
+/** Class members are not enumerable, members of interfaces are; nothing else about them changes. */
+const ENUMERABLE = { enumerable: true };
+/** `length`, `name` and `prototype`. */
+const OWN_KEYS_OF_CLASS = 3;
+
 /**
  * Gives a class the shape of a Web IDL interface: enumerable members, `Symbol.toStringTag`, the interface's name.
  * Constants go on the interface object and the prototype.
@@ -123,19 +128,19 @@ export function isPlatformObject(value: object): boolean {
 export function defineInterface(cls: AnyClass, name: string, constants?: Record<string, number>): void {
   const prototype = cls.prototype as object;
   platformPrototypes.add(prototype);
-  for (const target of [prototype, cls]) {
-    for (const key of ownKeys(target)) {
-      if (typeof key !== "string" || key === "constructor" || key === "prototype") continue;
-      if (target === cls && (key === "length" || key === "name")) continue;
-      const descriptor = getOwnPropertyDescriptor(target, key) as PropertyDescriptor;
-      if (descriptor.enumerable !== true) {
-        descriptor.enumerable = true;
-        defineProperty(target, key, descriptor);
-      }
+  for (const key of ownKeys(prototype)) {
+    if (typeof key === "string" && key !== "constructor") defineProperty(prototype, key, ENUMERABLE);
+  }
+  const statics = ownKeys(cls);
+  if (statics.length > OWN_KEYS_OF_CLASS) {
+    for (const key of statics) {
+      if (key !== "length" && key !== "name" && key !== "prototype") defineProperty(cls, key, ENUMERABLE);
     }
-    for (const key in constants) {
-      defineProperty(target, key, { value: constants[key], enumerable: true });
-    }
+  }
+  for (const key in constants) {
+    const descriptor = { value: constants[key], enumerable: true };
+    defineProperty(cls, key, descriptor);
+    defineProperty(prototype, key, descriptor);
   }
   defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
   if (cls.name !== name) defineProperty(cls, "name", { value: name, configurable: true });

@@ -2,6 +2,8 @@
 
 const registeredTests = [];
 let failures = 0;
+// Some tests replace the engine's objects.
+const { stringify } = JSON;
 
 /** Registers a test; its body may be async. */
 function test(name, body) {
@@ -15,11 +17,11 @@ class AssertionError extends Error {
 }
 
 function show(value) {
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "string") return stringify(value);
   if (Object.is(value, -0)) return "-0";
   if (typeof value === "object" && value !== null && !(value instanceof Error)) {
     try {
-      return JSON.stringify(value) ?? String(value);
+      return stringify(value) ?? String(value);
     } catch {
       return Object.prototype.toString.call(value);
     }
@@ -116,7 +118,8 @@ async function done() {
       reportError(wrapped);
     }
   }
-  if (failures === 0) console.log(`done: ${passed} passed`);
+  if (registeredTests.length === 0) reportError(new AssertionError("the file registered no test"));
+  else if (failures === 0) console.log(`done: ${passed} passed`);
 }
 
 // The file itself runs after this one and before the first task.

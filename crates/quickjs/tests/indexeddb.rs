@@ -1,0 +1,92 @@
+//! IndexedDB across workers of one origin and across restarts.
+
+mod support;
+
+use support::{Server, World};
+
+const WORKER: &str = r#"
+let db = null;
+const open = (version) => new Promise((resolve, reject) => {
+  const request = indexedDB.open("d", version);
+  request.onupgradeneeded = () => {
+    const store = request.result.objectStoreNames.contains("s")
+      ? request.transaction.objectStore("s")
+      : request.result.createObjectStore("s", { autoIncrement: true });
+    if (version === 2) store.createIndex("i", "");
+  };
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+const use = async (mode, body, version) => {
+  if (db === null) {
+    db = await open(version);
+    db.onclose = () => { db = null; };
+  }
+  const transaction = db.transaction("s", mode);
+  const request = body(transaction.objectStore("s"));
+  await new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error);
+  });
+  return request.result;
+};
+const commands = {
+  add: (value) => use("readwrite", (store) => store.add(value)),
+  delete: (key) => use("readwrite", (store) => store.delete(Number(key))),
+  list: () => use("readonly", (store) => store.getAll()),
+  count: () => use("readonly", (store) => store.count()),
+  upgrade: () => { db?.close(); db = null; return use("readonly", (store) => store.index("i").count(), 2); },
+};
+onmessage = (event) => {
+  const [command, argument] = event.data.split(" ");
+  event.waitUntil(commands[command](argument).then(
+    (result) => console.log(JSON.stringify(result ?? null)),
+    (error) => console.log(error.name),
+  ));
+};
+"#;
+
+#[test]
+fn workers_of_one_origin_see_each_others_records() {
+    let world = World::new(Server::with_worker(WORKER));
+    let first = world.register_scope("sw.js", Some("/a/")).unwrap();
+    let second = world.register_scope("sw.js", Some("/b/")).unwrap();
+    let first = world.activated(first.id, None);
+    let second = world.activated(second.id, None);
+    for n in 0..5 {
+        assert_eq!(world.ask(first, "add x"), format!("{}", 2 * n + 1));
+        assert_eq!(world.ask(second, "add y"), format!("{}", 2 * n + 2));
+    }
+    let all = r#"["x","y","x","y","x","y","x","y","x","y"]"#;
+    assert_eq!(world.ask(first, "list"), all);
+    assert_eq!(world.ask(second, "list"), all);
+    assert_eq!(world.ask(second, "delete 1"), "null");
+    assert_eq!(world.ask(first, "count"), "9");
+}
+
+#[test]
+fn another_workers_upgrade_closes_the_connection() {
+    let world = World::new(Server::with_worker(WORKER));
+    let first = world.register_scope("sw.js", Some("/a/")).unwrap();
+    let second = world.register_scope("sw.js", Some("/b/")).unwrap();
+    let first = world.activated(first.id, None);
+    let second = world.activated(second.id, None);
+    assert_eq!(world.ask(first, "add x"), "1");
+    assert_eq!(world.ask(second, "upgrade"), "1");
+    // The connection of the first worker is for a version that is no more: it learns so, opens again, and goes on.
+    assert_eq!(world.ask(first, "add y"), "AbortError");
+    assert_eq!(world.ask(first, "add y"), "2");
+    assert_eq!(world.ask(second, "list"), r#"["x","y"]"#);
+}
+
+#[test]
+fn committed_records_survive_a_restart() {
+    let world = World::new(Server::with_worker(WORKER));
+    let (_, worker) = world.activate("sw.js");
+    assert_eq!(world.ask(worker, "add one"), "1");
+    assert_eq!(world.ask(worker, "add two"), "2");
+    assert_eq!(world.ask(worker, "delete 2"), "null");
+    let world = world.reopen();
+    assert_eq!(world.ask(worker, "list"), r#"["one"]"#);
+    assert_eq!(world.ask(worker, "add three"), "3");
+}
