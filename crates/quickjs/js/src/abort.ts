@@ -9,7 +9,10 @@ interface SignalState {
   aborted: boolean;
   reason: unknown;
   algorithms: (() => void)[];
-  dependents: AbortSignal[];
+  /** Signals that abort with this one. */
+  dependents: Set<AbortSignal>;
+  /** The signals that this one depends on. */
+  sources: AbortSignal[];
 }
 
 let stateOf: (signal: AbortSignal) => SignalState;
@@ -17,7 +20,7 @@ let stateOf: (signal: AbortSignal) => SignalState;
 export let isAbortSignal: (value: unknown) => value is AbortSignal;
 
 export class AbortSignal extends EventTarget {
-  #state: SignalState = { aborted: false, reason: undefined, algorithms: [], dependents: [] };
+  #state: SignalState = { aborted: false, reason: undefined, algorithms: [], dependents: new Set(), sources: [] };
 
   static {
     stateOf = (signal) => signal.#state;
@@ -94,8 +97,17 @@ export function dependentSignal(sources: readonly AbortSignal[]): AbortSignal {
     state.reason = stateOf(aborted).reason;
     return result;
   }
-  for (const source of sources) stateOf(source).dependents.push(result);
+  // Only signals that nothing depends on through others are sources: a chain of requests and clones stays flat.
+  const roots = new Set(sources.flatMap((source) => (stateOf(source).sources.length > 0 ? stateOf(source).sources : [source])));
+  stateOf(result).sources = [...roots];
+  for (const root of roots) stateOf(root).dependents.add(result);
   return result;
+}
+
+/** Ends what `dependentSignal` began, when nobody can notice any more; a source that lives long forgets the signal. */
+export function releaseDependentSignal(signal: AbortSignal): void {
+  const state = stateOf(signal);
+  for (const source of state.sources) stateOf(source).dependents.delete(signal);
 }
 
 /** DOM "add an algorithm": runs at once when the signal aborts, before its event. False if it is aborted already. */
@@ -131,7 +143,7 @@ export function signalAbort(signal: AbortSignal, reason: unknown): void {
     for (const dependent of stateOf(current).dependents) {
       if (!stateOf(dependent).aborted && !aborted.includes(dependent)) aborted.push(dependent);
     }
-    stateOf(current).dependents = [];
+    stateOf(current).dependents = new Set();
   }
   for (const current of aborted) {
     const { algorithms } = stateOf(current);

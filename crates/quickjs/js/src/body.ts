@@ -209,8 +209,12 @@ export async function consumeBody(owner: BodyOwner, format: BodyFormat): Promise
   }
 }
 
+/** A Content-Type as a Blob shows it: the essence in lower case, the parameters as they are; empty if it is none. */
 function blobType(contentType: string | null): string {
-  return contentType === null || !/^[^\s/;]+\/[^\s/;]+/.test(contentType.trim()) ? "" : contentType.trim().toLowerCase().replace(/boundary=.*$/, (boundary) => contentType.trim().slice(-boundary.length));
+  const match = /^\s*([^\s/;,]+\/[^\s/;,]+)\s*(;.*)?$/.exec(contentType ?? "");
+  if (match === null) return "";
+  const parameters = (match[2] ?? "").split(";").map((part) => part.trim()).filter((part) => part !== "");
+  return [(match[1] as string).toLowerCase(), ...parameters].join(";");
 }
 
 function parseForm(bytes: Uint8Array, contentType: string | null): FormData {

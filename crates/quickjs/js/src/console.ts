@@ -1,7 +1,7 @@
 // The console namespace object (console.spec.whatwg.org).
 
 import { defineProperty, host } from "./boundary.ts";
-import { formatArguments, inspect } from "./inspect.ts";
+import { formatArguments, inspect, ownFramesHidden } from "./inspect.ts";
 import { toDOMString } from "./webidl.ts";
 
 type Level = "debug" | "log" | "info" | "warn" | "error";
@@ -23,10 +23,9 @@ function label(value: unknown): string {
   return value === undefined ? "default" : toDOMString(value);
 }
 
+/** The stack of the script that called the console. */
 function stackHere(): string {
-  const stack = new Error("trace").stack ?? "";
-  // The first two lines are this function and the console method.
-  return stack.split("\n").slice(2).join("\n").trimEnd();
+  return ownFramesHidden((new Error().stack ?? "").trimEnd());
 }
 
 function elapsed(name: string): string | null {

@@ -1,6 +1,6 @@
 // fetch() over the host's HTTP client (Fetch standard, section 5.6).
 
-import { addAbortAlgorithm, removeAbortAlgorithm } from "./abort.ts";
+import { addAbortAlgorithm, releaseDependentSignal, removeAbortAlgorithm } from "./abort.ts";
 import { Body, type ChunkSource } from "./body.ts";
 import { drawId, host, jsonParse, jsonStringify } from "./boundary.ts";
 import { Request, requestRecord } from "./request.ts";
@@ -59,6 +59,7 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
     const finished = (): void => {
       pending.delete(id);
       removeAbortAlgorithm(signal, abort);
+      releaseDependentSignal(signal);
     };
     body.finished = finished;
     pending.set(id, {

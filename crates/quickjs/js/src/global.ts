@@ -7,7 +7,7 @@ import { console } from "./console.ts";
 import { crypto } from "./crypto.ts";
 import { fetch } from "./fetch.ts";
 import { defineProperty, facts, host } from "./boundary.ts";
-import { describeError } from "./inspect.ts";
+import { describeError, errorPosition } from "./inspect.ts";
 import { location, navigator } from "./navigator.ts";
 import { startOperation } from "./operations.ts";
 import { performance } from "./performance.ts";
@@ -130,7 +130,8 @@ export function installGlobal(): void {
     "online", "offline", "languagechange",
   ]);
   setErrorDispatcher((error, message) => {
-    const event = new ErrorEvent("error", { cancelable: true, message, filename: facts.scriptUrl, error });
+    const position = errorPosition(error) ?? { filename: facts.scriptUrl, lineno: 0, colno: 0 };
+    const event = new ErrorEvent("error", { cancelable: true, message, ...position, error });
     eventState(event).trusted = true;
     dispatch(global, event);
     return event.defaultPrevented;

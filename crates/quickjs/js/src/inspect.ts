@@ -4,6 +4,7 @@ const DEPTH_MAX = 3;
 const ITEMS_MAX = 100;
 const STRING_LENGTH_MAX = 10_000;
 const LINE_LENGTH = 76;
+const PAIR_ITERABLES = ["Headers", "FormData", "URLSearchParams"];
 
 const objectToString = Object.prototype.toString;
 const errorToString = Error.prototype.toString;
@@ -65,6 +66,24 @@ function isDomException(value: unknown): boolean {
   return typeof value === "object" && value !== null && value instanceof DOMException;
 }
 
+/** A stack without the frames of this bundle, which mean nothing to the script's author, unless there are no others. */
+export function ownFramesHidden(stack: string): string {
+  const shown = stack.split("\n").filter((line) => !line.includes("wakeworker:runtime:") && !line.endsWith(" (native)"));
+  return shown.length === 0 ? stack : shown.join("\n");
+}
+
+/** Where an error was thrown, as far as its stack tells. */
+export function errorPosition(error: unknown): { filename: string; lineno: number; colno: number } | null {
+  try {
+    const { stack } = error as Error;
+    if (typeof stack !== "string") return null;
+    const match = /\(?([^\s()]+):(\d+):(\d+)\)?$/m.exec(ownFramesHidden(stack));
+    return match === null ? null : { filename: match[1] as string, lineno: Number(match[2]), colno: Number(match[3]) };
+  } catch {
+    return null;
+  }
+}
+
 function errorText(error: Error, seen: Set<unknown>, depth: number): string {
   seen.add(error);
   let head: string;
@@ -72,7 +91,7 @@ function errorText(error: Error, seen: Set<unknown>, depth: number): string {
   try {
     head = Reflect.apply(errorToString, error, []) as string;
     // The engine's stack has no "Name: message" line of its own.
-    stack = typeof error.stack === "string" ? error.stack.trimEnd() : "";
+    stack = typeof error.stack === "string" ? ownFramesHidden(error.stack.trimEnd()) : "";
   } catch {
     head = "Error that cannot be read";
   }
@@ -186,6 +205,8 @@ function formatMembers(value: object, name: string | null, depth: number, seen: 
   } else if (value instanceof Set) {
     prefix = `Set(${value.size}) `;
     for (const item of Set.prototype.values.call(value)) add(() => inner(item));
+  } else if (name !== null && PAIR_ITERABLES.includes(name)) {
+    for (const [key, item] of value as Iterable<[string, unknown]>) add(() => `${quote(key)} => ${inner(item)}`);
   } else if (value instanceof ArrayBuffer) {
     items.push(`byteLength: ${value.byteLength}`);
     total = 1;
@@ -195,7 +216,7 @@ function formatMembers(value: object, name: string | null, depth: number, seen: 
   } else if (value instanceof String || value instanceof Number || value instanceof Boolean) {
     return `[${name}: ${format(value.valueOf(), depth + 1, seen)}]`;
   }
-  if (brackets[0] === "{") addProperties(value, add, inner);
+  if (brackets[0] === "{" && !PAIR_ITERABLES.includes(name ?? "")) addProperties(value, add, inner);
   if (total > ITEMS_MAX) items.push(`… ${total - ITEMS_MAX} more`);
   if (items.length === 0) return `${prefix}${brackets.join("")}`;
   const line = items.join(", ");

@@ -202,3 +202,26 @@ test("AbortController and AbortSignal", async () => {
   assertThrows(TypeError, () => AbortSignal.any(5));
   assertThrows(TypeError, () => new AbortSignal());
 });
+
+test("error events tell where", () => {
+  let seen;
+  addEventListener("error", (event) => {
+    seen = event;
+    event.preventDefault();
+  }, { once: true });
+  reportError(new Error("here"));
+  assert(seen.filename.endsWith("event-target.test.js"), seen.filename);
+  assert(seen.lineno > 200 && seen.colno > 0);
+});
+
+test("a signal of a clone of a clone follows the first signal; any() of many", () => {
+  const controller = new AbortController();
+  const request = new Request("/", { signal: controller.signal });
+  const copy = new Request(request.clone().clone());
+  const log = [];
+  copy.signal.addEventListener("abort", () => log.push("copy"));
+  const any = AbortSignal.any([copy.signal, AbortSignal.any([controller.signal]), new AbortController().signal]);
+  any.onabort = () => log.push("any");
+  controller.abort();
+  assertDeepEquals([...log].sort(), ["any", "copy"]);
+});

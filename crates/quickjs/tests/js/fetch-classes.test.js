@@ -256,3 +256,27 @@ test("fetch: failures are rejections of the right kind", async () => {
   controller.abort();
   await assertRejects("AbortError", () => promise);
 });
+
+test("the type of a blob made of a body", async () => {
+  const type = async (contentType) => (await new Response("x", { headers: contentType === null ? {} : { "content-type": contentType } }).blob()).type;
+  assertEquals(await type("Text/HTML; Charset=UTF-8"), "text/html;Charset=UTF-8");
+  assertEquals(await type("multipart/form-data; boundary=AbC"), "multipart/form-data;boundary=AbC");
+  assertEquals(await type("nonsense"), "");
+});
+
+test("a response that is not read to its end can be cancelled", async () => {
+  const response = await fetch("/echo", { method: "POST", body: new Uint8Array(300000) });
+  const reader = response.body.getReader();
+  await reader.read();
+  await reader.cancel("enough");
+  assertEquals((await reader.read()).done, true);
+});
+
+test("aborting while the body arrives fails the reader", async () => {
+  const controller = new AbortController();
+  const response = await fetch("/echo", { method: "POST", body: new Uint8Array(300000), signal: controller.signal });
+  controller.abort("stopped");
+  let reason;
+  await response.text().catch((error) => (reason = error));
+  assertEquals(reason, "stopped");
+});
