@@ -65,8 +65,9 @@ export class Site {
       site.inbox = site.#spawn("demo", "inbox", "--json", "--port", "0", "--file", file);
       const { url } = await site.inbox.line((line) => line.event === "listening");
       const app = path.join(root, "examples", "outbox");
-      site.host = site.#spawn("serve", app, "--json", "--port", "0", "--profile", site.profile, "--proxy", `/inbox=${url}`);
-      site.origin = (await site.host.line((line) => line.event === "listening")).origin;
+      const proxy = `/inbox=${url}`;
+      site.host = site.#spawn("serve", app, "--json", "--assume-online", "--port", "0", "--profile", site.profile, "--proxy", proxy);
+      site.origin = new URL((await site.host.line((line) => line.event === "listening")).url).origin;
     } catch (error) {
       await site.close();
       throw error;

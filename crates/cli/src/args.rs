@@ -118,6 +118,9 @@ pub(crate) struct ServeArgs {
     /// An http: address that proves connectivity: the machine counts as online only while it answers with status 204
     #[arg(long, value_name = "URL", value_parser = parse_http_url)]
     pub(crate) probe: Option<Url>,
+    /// Count the machine as online whatever its network interfaces say, for apps whose server is this machine
+    #[arg(long, conflicts_with = "probe")]
+    pub(crate) assume_online: bool,
     /// Start as if there were no network; `wakeworker offline off` ends it
     #[arg(long)]
     pub(crate) offline: bool,

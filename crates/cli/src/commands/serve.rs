@@ -17,17 +17,23 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use wakeworker::network::{Expected, NetworkMonitor, OfflineSwitch, Probe, ProbedNetwork, SystemNetwork};
+use wakeworker::network::{
+    Expected, ManualNetwork, NetworkMonitor, OfflineSwitch, Probe, ProbedNetwork, SystemNetwork,
+};
 use wakeworker::store::SqliteStore;
 use wakeworker::{Host, core::Config};
-use wakeworker_core::{PermissionName, PermissionState, StorageKey};
+use wakeworker_core::{Connection, PermissionName, PermissionState, StorageKey};
 use wakeworker_quickjs::{Clients, HttpFetcher, Runtime, RuntimeConfig, RuntimeStorage};
 
 /// How long open connections may take to end when the gateway is stopped.
 const GOODBYE_DURATION_MAX: Duration = Duration::from_secs(3);
 
 /// Serves until a signal comes.
-pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
+pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
+    if !args.app.contains("://") {
+        args.app = app_folder(&args.app)?;
+    }
+    let signal = StopSignal::listen()?;
     let upstreams = Arc::new(upstreams(&args)?);
     let profile = Profile::locate(args.profile.clone())?;
     profile.prepare()?;
@@ -79,7 +85,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     });
     profile.write_control(&control)?;
     announce(&args, &control, &profile)?;
-    let result = serve_until_stopped(listeners, gateway::router(gateway), stop).await;
+    let result = serve_until_stopped(listeners, gateway::router(gateway), stop, signal).await;
     // Stopping waits for the engine thread, which is no task of the executor.
     let closed = tokio::task::spawn_blocking(move || drop(host)).await;
     profile.remove_control(&control);
@@ -162,7 +168,26 @@ fn upstreams(args: &ServeArgs) -> Result<Upstreams, Failure> {
     Ok(Upstreams::new(app, prefixes))
 }
 
+/// The folder with the app's files: a project's folder stands for the `dist` that its build makes.
+fn app_folder(named: &str) -> Result<String, Failure> {
+    let folder = Path::new(named);
+    let built = folder.join("dist");
+    if folder.join("index.html").exists() || !folder.join("package.json").exists() {
+        return Ok(named.to_owned());
+    }
+    if built.join("index.html").exists() {
+        return Ok(built.display().to_string());
+    }
+    Err(Failure::new(format!(
+        "the folder {named} has no index.html, and its project is not built; run `npm ci && npm run build` there, or \
+         name the folder with the built files"
+    )))
+}
+
 fn network(args: &ServeArgs) -> Result<Box<dyn NetworkMonitor>, Failure> {
+    if args.assume_online {
+        return Ok(Box::new(ManualNetwork::new(Connection::Unknown)));
+    }
     let hint = SystemNetwork::new()
         .map_err(|e| Failure::new(format!("the system does not tell what networks there are: {e}")))?;
     let Some(url) = &args.probe else { return Ok(Box::new(hint)) };
@@ -213,6 +238,7 @@ async fn serve_until_stopped(
     listeners: Listeners,
     router: Router,
     stop: watch::Sender<bool>,
+    signal: StopSignal,
 ) -> Result<(), Failure> {
     let mut servers = JoinSet::new();
     for listener in std::iter::once(listeners.v4).chain(listeners.v6) {
@@ -227,7 +253,7 @@ async fn serve_until_stopped(
         });
     }
     let ended = tokio::select! {
-        signal = stop_signal() => signal,
+        received = signal.received() => received,
         Some(ended) = servers.join_next() => match ended {
             Ok(Err(error)) => Err(Failure::new(format!("the gateway failed: {}", with_causes(&error)))),
             Ok(Ok(())) => Ok(()),
@@ -241,19 +267,37 @@ async fn serve_until_stopped(
     ended
 }
 
-#[cfg(unix)]
-async fn stop_signal() -> Result<(), Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|e| Failure::new(format!("cannot listen for signals: {e}")));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+/// The operator's wish that the program stops. Heard from the moment it is made.
+struct StopSignal {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 2],
 }
 
-#[cfg(not(unix))]
-async fn stop_signal() -> Result<(), Failure> {
-    tokio::signal::ctrl_c().await.map_err(|e| Failure::new(format!("cannot listen for ctrl-c: {e}")))
+impl StopSignal {
+    #[cfg(unix)]
+    fn listen() -> Result<StopSignal, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).map_err(|e| Failure::new(format!("cannot listen for signals: {e}")));
+        Ok(StopSignal { signals: [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?] })
+    }
+
+    #[cfg(unix)]
+    async fn received(mut self) -> Result<(), Failure> {
+        let [interrupt, terminate] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Result<StopSignal, Failure> {
+        Ok(StopSignal {})
+    }
+
+    #[cfg(not(unix))]
+    async fn received(self) -> Result<(), Failure> {
+        tokio::signal::ctrl_c().await.map_err(|e| Failure::new(format!("cannot listen for ctrl-c: {e}")))
+    }
 }

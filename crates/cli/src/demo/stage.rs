@@ -90,7 +90,8 @@ impl Stage {
     /// Starts `serve` and waits until it listens; gives the page's address. Profile and port stay the same.
     pub(super) async fn start_host(&mut self, offline: bool) -> Result<String, DemoError> {
         let inbox = self.inbox_url.clone().unwrap_or_default();
-        let mut args: Vec<OsString> = vec!["serve".into(), self.site().into_os_string(), "--json".into()];
+        let mut args: Vec<OsString> =
+            vec!["serve".into(), self.site().into_os_string(), "--json".into(), "--assume-online".into()];
         args.extend(["--profile".into(), self.profile().into_os_string()]);
         args.extend(["--port".into(), self.host_port.to_string().into()]);
         args.extend(["--proxy".into(), format!("/inbox={inbox}").into()]);

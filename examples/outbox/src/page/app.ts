@@ -71,6 +71,8 @@ async function postNow(message: Message): Promise<void> {
     if (response.ok) {
       history.settle(message.id, "sent");
       reachable(true);
+    } else if (response.status >= 500) {
+      throw new Error(`the inbox answered ${response.status}`);
     } else {
       history.settle(message.id, "failed", `The inbox answered ${response.status}.`);
     }
