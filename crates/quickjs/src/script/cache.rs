@@ -1,6 +1,6 @@
 //! Compiled scripts shared by all workers of the process.
 
-use super::{Bytecode, compile};
+use super::{Bytecode, compile, compile_native};
 use rquickjs::{Ctx, Error};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,7 @@ pub(crate) fn bundle(ctx: &Ctx<'_>) -> Result<Bytecode, Error> {
     if let Some(code) = COMPILED.get() {
         return Ok(code.clone());
     }
-    let code = compile(ctx, "wakeworker:runtime", BUNDLE)?;
+    let code = compile_native(ctx, "wakeworker:runtime", BUNDLE)?;
     Ok(COMPILED.get_or_init(|| code).clone())
 }
 

@@ -6,7 +6,7 @@ mod cache;
 mod memory;
 mod value;
 
-pub(crate) use bytecode::{Bytecode, compile, run};
+pub(crate) use bytecode::{Bytecode, compile, compile_native, run};
 pub(crate) use cache::{BytecodeCache, Script, bundle};
 pub(crate) use memory::{LimitedAllocator, MemoryUse};
 pub(crate) use value::{Buffer, Text, describe_exception, new_buffer};

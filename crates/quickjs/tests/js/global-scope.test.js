@@ -162,3 +162,12 @@ test("atob and btoa", () => {
   assertThrows("InvalidCharacterError", () => atob("a"));
   assertThrows("InvalidCharacterError", () => atob("ab=c"));
 });
+
+test("functions of the platform print as native code", () => {
+  assert(/\[native code\]/.test(Function.prototype.toString.call(fetch)));
+  assert(/\[native code\]/.test(String(ExtendableEvent.prototype.waitUntil)));
+  function own() {
+    return 1;
+  }
+  assert(String(own).includes("return 1"));
+});
