@@ -9,7 +9,7 @@ import { Body } from "./body.ts";
 import { makeRequest, isRequest, type Request, type RequestRecord } from "./request.ts";
 import { isResponse, type Response, responseRecord } from "./response.ts";
 import { messageSource } from "./message-source.ts";
-import { defineInterface, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
+import { defineInterface, type Dictionary, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
 
 /** The lifetime of one event (spec.md 7.2). */
 class Lifetime {
@@ -91,23 +91,27 @@ function ignoreRejection(promise: Promise<unknown>): void {
 export class InstallEvent extends ExtendableEvent {}
 defineInterface(InstallEvent, "InstallEvent");
 
-/** The required dictionary argument of SyncEvent and its kin (R7, R9). */
-function requiredInit(given: number, init: unknown, name: string, member: string): { readonly [member: string]: unknown } {
+/** The init argument of SyncEvent and its kin, which must be there and must be an object (R7, R9). */
+function requiredInit(given: number, init: unknown, name: string): Dictionary {
   requireArguments(given, 2, `${name} constructor`);
-  const members = toDictionary(init, `${name}Init`);
-  if (members[member] === undefined) throw new TypeError(`${name} constructor: init.${member} is required`);
-  return members;
+  return toDictionary(init, `${name}Init`);
+}
+
+/** A required member of it. */
+function requireMember(value: unknown, name: string, member: string): unknown {
+  if (value === undefined) throw new TypeError(`${name} constructor: init.${member} is required`);
+  return value;
 }
 
 export class SyncEvent extends ExtendableEvent {
   #tag: string;
   #lastChance: boolean;
   constructor(type: string, init: unknown) {
-    const members = requiredInit(arguments.length, init, "SyncEvent", "tag");
+    const members = requiredInit(arguments.length, init, "SyncEvent");
     super(type, init);
-    // Dictionary members are read in the order of their names (R8).
+    // Web IDL: inherited members first, then in the order of their names, each read once (R8).
     this.#lastChance = Boolean(members.lastChance);
-    this.#tag = toDOMString(members.tag);
+    this.#tag = toDOMString(requireMember(members.tag, "SyncEvent", "tag"));
   }
   get tag(): string {
     return this.#tag;
@@ -121,9 +125,9 @@ defineInterface(SyncEvent, "SyncEvent");
 export class PeriodicSyncEvent extends ExtendableEvent {
   #tag: string;
   constructor(type: string, init: unknown) {
-    const members = requiredInit(arguments.length, init, "PeriodicSyncEvent", "tag");
+    const members = requiredInit(arguments.length, init, "PeriodicSyncEvent");
     super(type, init);
-    this.#tag = toDOMString(members.tag);
+    this.#tag = toDOMString(requireMember(members.tag, "PeriodicSyncEvent", "tag"));
   }
   get tag(): string {
     return this.#tag;
@@ -185,22 +189,24 @@ export class FetchEvent extends ExtendableEvent {
   }
 
   constructor(type: string, init: unknown) {
-    const members = requiredInit(arguments.length, init, "FetchEvent", "request");
+    const members = requiredInit(arguments.length, init, "FetchEvent");
     super(type, init);
-    if (!isRequest(members.request)) throw new TypeError("FetchEvent constructor: init.request is not a Request");
     const text = (value: unknown): string => (value === undefined ? "" : toDOMString(value));
-    this.#request = members.request;
     this.#clientId = text(members.clientId);
-    this.#resultingClientId = text(members.resultingClientId);
+    const { handled } = members;
+    this.#preloadResponse = promiseResolve(members.preloadResponse);
     this.#replacesClientId = text(members.replacesClientId);
-    this.#preloadResponse = members.preloadResponse === undefined ? promiseResolve(undefined) : promiseResolve(members.preloadResponse);
+    const request = requireMember(members.request, "FetchEvent", "request");
+    if (!isRequest(request)) throw new TypeError("FetchEvent constructor: init.request is not a Request");
+    this.#request = request;
+    this.#resultingClientId = text(members.resultingClientId);
     let settleHandled = { resolve: () => {}, reject: (_reason: unknown) => {} };
     this.#handled =
-      members.handled === undefined
+      handled === undefined
         ? new Promise<void>((resolve, reject) => {
             settleHandled = { resolve, reject };
           })
-        : promiseResolve(members.handled);
+        : promiseResolve(handled);
     ignoreRejection(this.#handled);
     this.#state = { entered: false, response: null, settleHandled };
   }

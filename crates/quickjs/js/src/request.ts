@@ -81,7 +81,8 @@ export class Request {
     makeRequest = (record) => {
       const request = new Request(internal);
       request.#record = record;
-      request.#headers = makeHeaders(record.headers, record.mode === "no-cors" ? "request-no-cors" : "request");
+      // The request of an event is the page's; a worker changes a copy.
+      request.#headers = makeHeaders(record.headers, "immutable");
       return request;
     };
   }

@@ -177,6 +177,14 @@ function refresh(database: RawDatabase): void {
   committed.set(database, { schema: jsonStringify(schemaOf(database)), generation });
 }
 
+function readRecord([key, value]: [string, string]): RawRecord {
+  try {
+    return { key: deserializeForWorker(key), value: deserializeForWorker(value) };
+  } catch (error) {
+    throw new DOMException(`a stored record cannot be read: ${String(error)}`, "UnknownError");
+  }
+}
+
 function loadRecordsLazily(database: string, store: RawObjectStore): void {
   // The durable name: a rename in memory before the first use is committed only later.
   const durableName = store.name;
@@ -186,7 +194,7 @@ function loadRecordsLazily(database: string, store: RawObjectStore): void {
     holders.forEach((holder, i) => Object.defineProperty(holder, "records", { value: empty[i], writable: true, enumerable: true, configurable: true }));
   };
   const load = (): void => {
-    const rows = backend.loadRecords(database, durableName).map(([key, value]) => ({ key: deserializeForWorker(key), value: deserializeForWorker(value) }));
+    const rows = backend.loadRecords(database, durableName).map(readRecord);
     settle();
     for (const row of rows) {
       store.records.put(row);
