@@ -57,6 +57,36 @@ for (const [name, options] of /** @type {const} */ ([
   });
 }
 
+test("Chromium: a page outlives its host", async () => {
+  const site = await Site.open();
+  const context = await browser.newContext();
+  try {
+    const page = await open(context, site.origin);
+    await site.ask("offline", "on");
+    await page.getByRole("button", { name: "🌈" }).click();
+    await page.locator(".own[data-state=pending]").waitFor();
+
+    await site.host.kill();
+    await site.startHost("--offline");
+    await page.evaluate(async () => {
+      const registration = /** @type {any} */ (await navigator.serviceWorker.ready);
+      await registration.sync.register("by the same page");
+    });
+    const { registrations } = (await site.ask("list"))[0];
+    const tags = registrations.map((/** @type {{ tag: string }} */ entry) => entry.tag).sort();
+    assert.deepEqual(tags, ["by the same page", "workbox-background-sync:outbox"]);
+
+    await site.ask("offline", "off");
+    await page.locator(".own[data-state=sent]").waitFor();
+    await page.getByRole("button", { name: "☕" }).click();
+    await page.locator(".own[data-state=sent]").nth(1).waitFor();
+    await site.inbox.line((line) => line.event === "received" && line.text === "☕");
+  } finally {
+    await context.close();
+    await site.close();
+  }
+});
+
 /**
  * Opens the page and waits for its controller.
  * @param {import("playwright-core").BrowserContext} context

@@ -47,6 +47,7 @@ export class Site {
   #children = [];
   /** @type {string} */
   #dir = "";
+  #inboxUrl = "";
   /** The page's address. */
   origin = "";
   /** @type {Child} */
@@ -64,15 +65,27 @@ export class Site {
       const file = path.join(site.#dir, "inbox.jsonl");
       site.inbox = site.#spawn("demo", "inbox", "--json", "--port", "0", "--file", file);
       const { url } = await site.inbox.line((line) => line.event === "listening");
-      const app = path.join(root, "examples", "outbox");
-      const proxy = `/inbox=${url}`;
-      site.host = site.#spawn("serve", app, "--json", "--assume-online", "--port", "0", "--profile", site.profile, "--proxy", proxy);
-      site.origin = new URL((await site.host.line((line) => line.event === "listening")).url).origin;
+      site.#inboxUrl = url;
+      await site.startHost();
     } catch (error) {
       await site.close();
       throw error;
     }
     return site;
+  }
+
+  /**
+   * Starts `serve`, the second time on the same port, which is part of the origin.
+   * @param {string[]} more
+   */
+  async startHost(...more) {
+    const app = path.join(root, "examples", "outbox");
+    const port = this.origin === "" ? "0" : new URL(this.origin).port;
+    const proxy = `/inbox=${this.#inboxUrl}`;
+    const args = ["--json", "--assume-online", "--port", port, "--profile", this.profile, "--proxy", proxy, ...more];
+    this.host = this.#spawn("serve", app, ...args);
+    const { url } = await this.host.line((line) => line.event === "listening");
+    this.origin = new URL(url).origin;
   }
 
   get profile() {

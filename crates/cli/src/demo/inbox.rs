@@ -187,8 +187,9 @@ impl Announcer {
     }
 }
 
+/// Waits for ctrl-c or SIGTERM.
 #[cfg(unix)]
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;
@@ -200,7 +201,8 @@ async fn stop_signal() {
     }
 }
 
+/// Waits for ctrl-c.
 #[cfg(not(unix))]
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     let _ = tokio::signal::ctrl_c().await;
 }

@@ -61,7 +61,7 @@ async fn tell(json: bool, keep: bool) -> Result<ExitCode, DemoError> {
     let mut stage = Stage::build()?;
     let told = tokio::select! {
         told = story::tell(&mut stage, &mut timeline) => told,
-        _ = tokio::signal::ctrl_c() => Err(DemoError::Interrupted),
+        () = inbox::stop_signal() => Err(DemoError::Interrupted),
     };
     stage.clear().await;
     let ok = told.is_ok() && timeline.all_held();
