@@ -1,5 +1,7 @@
 //! The inbox of the outbox example, as a process.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "../src/demo/child.rs"]
 mod child;

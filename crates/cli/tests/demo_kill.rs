@@ -4,6 +4,8 @@
 //! A moment is drawn from the time that the undisturbed story takes, which is measured first. `SEED=… cargo test` draws
 //! the same moments again.
 
+#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a test fails by panicking, and tells its seed")]
+
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "../src/demo/child.rs"]
 mod child;
@@ -109,7 +111,7 @@ impl Round {
         let mut host = stage.host(&inbox_url, &[]);
         let mut acknowledged = Acknowledged::default();
         // Every fifth time the start of the host belongs to the story, too.
-        let url = if number % 5 == 0 { None } else { Some(url_of(&mut host).await) };
+        let url = if number.is_multiple_of(5) { None } else { Some(url_of(&mut host).await) };
         let started = tokio::time::Instant::now();
         let told =
             tokio::time::timeout(moment, tell(&stage, &mut host, url, number, &mut acknowledged)).await;
