@@ -3,6 +3,8 @@
 mod support;
 
 use support::{Server, World};
+use wakeworker_core::Config;
+use wakeworker_quickjs::RuntimeConfig;
 
 const WORKER: &str = r#"
 let db = null;
@@ -31,6 +33,7 @@ const use = async (mode, body, version) => {
   return request.result;
 };
 const commands = {
+  big: (length) => use("readwrite", (store) => store.add("x".repeat(Number(length)))),
   add: (value) => use("readwrite", (store) => store.add(value)),
   delete: (key) => use("readwrite", (store) => store.delete(Number(key))),
   list: () => use("readonly", (store) => store.getAll()),
@@ -89,4 +92,18 @@ fn committed_records_survive_a_restart() {
     let world = world.reopen();
     assert_eq!(world.ask(worker, "list"), r#"["one"]"#);
     assert_eq!(world.ask(worker, "add three"), "3");
+}
+
+#[test]
+fn a_full_disk_aborts_the_transaction_and_leaves_memory_and_file_as_they_were() {
+    let mut limits = RuntimeConfig::default();
+    limits.indexeddb_bytes_max = 512 * 1024;
+    let world = World::with(Server::with_worker(WORKER), limits, Config::default());
+    let (_, worker) = world.activate("sw.js");
+    assert_eq!(world.ask(worker, "add small"), "1");
+    assert_eq!(world.ask(worker, "big 2000000"), "QuotaExceededError");
+    assert_eq!(world.ask(worker, "list"), r#"["small"]"#);
+    assert_eq!(world.ask(worker, "add after"), "2");
+    let world = world.reopen();
+    assert_eq!(world.ask(worker, "list"), r#"["small","after"]"#);
 }

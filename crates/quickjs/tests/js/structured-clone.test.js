@@ -125,3 +125,77 @@ test("transfer detaches", () => {
   assertThrows("DataCloneError", () => structuredClone(() => {}, { transfer: [other] }));
   assertEquals(other.byteLength, 1, "a failed clone detaches nothing");
 });
+
+/** Compares two values as structured clone sees them, identity of shared objects included. */
+function sameShape(a, b, seen = new Map()) {
+  if (typeof a !== "object" || a === null) return Object.is(a, b);
+  if (typeof b !== "object" || b === null || a === b) return false;
+  if (seen.has(a)) return seen.get(a) === b;
+  seen.set(a, b);
+  if (Object.prototype.toString.call(a) !== Object.prototype.toString.call(b)) return false;
+  if (a instanceof Date) return Object.is(a.getTime(), b.getTime());
+  if (a instanceof Map || a instanceof Set) {
+    const [first, second] = [[...a].flat(), [...b].flat()];
+    return first.length === second.length && first.every((item, i) => sameShape(item, second[i], seen));
+  }
+  if (ArrayBuffer.isView(a)) return a.byteOffset === b.byteOffset && sameShape([...a], [...b]) && sameShape(a.buffer, b.buffer, seen);
+  if (a instanceof ArrayBuffer) return sameShape([...new Uint8Array(a)], [...new Uint8Array(b)]);
+  const keys = Object.keys(a);
+  return (!Array.isArray(a) || a.length === b.length) && keys.join() === Object.keys(b).join() && keys.every((key) => sameShape(a[key], b[key], seen));
+}
+
+test("random values are the same after a message", async () => {
+  let state = 12345;
+  const random = (n) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % n;
+  };
+  const make = (depth, pool) => {
+    const known = pool.length > 0 && random(8) === 0;
+    if (known) return pool[random(pool.length)];
+    const kind = depth > 4 ? random(8) : random(15);
+    const keep = (object) => {
+      pool.push(object);
+      return object;
+    };
+    switch (kind) {
+      case 0: return undefined;
+      case 1: return random(2) === 0;
+      case 2: return [0, -0, Number.NaN, Infinity, -1.25, 1e300][random(6)];
+      case 3: return BigInt(random(1000)) ** 9n;
+      case 4: return String.fromCharCode(...Array.from({ length: random(6) }, () => random(65536)));
+      case 5: return null;
+      case 6: return keep(new Date(random(2) === 0 ? Number.NaN : random(1e9)));
+      case 7: return keep(new Uint8Array(new Uint8Array([1, 2, 3, random(256)]).buffer, random(3)));
+      case 8:
+      case 9: {
+        const array = keep([]);
+        for (let n = random(5); n > 0; n -= 1) {
+          if (random(5) === 0) array.length += 1;
+          else array.push(make(depth + 1, pool));
+        }
+        return array;
+      }
+      case 10: {
+        const map = keep(new Map());
+        for (let n = random(4); n > 0; n -= 1) map.set(make(depth + 1, pool), make(depth + 1, pool));
+        return map;
+      }
+      case 11: {
+        const set = keep(new Set());
+        for (let n = random(4); n > 0; n -= 1) set.add(make(depth + 1, pool));
+        return set;
+      }
+      default: {
+        const object = keep({});
+        for (let n = random(5); n > 0; n -= 1) object[`k${random(9)}`] = make(depth + 1, pool);
+        return object;
+      }
+    }
+  };
+  for (let round = 0; round < 150; round += 1) {
+    const value = [make(0, [])];
+    assert(sameShape(value, structuredClone(value)), `structuredClone, round ${round}`);
+    assert(sameShape(value, await throughMessage(value)), `postMessage, round ${round}`);
+  }
+});
