@@ -59,7 +59,7 @@ fn content() -> (Vec<WorkerRegistration>, Vec<SyncRegistration>, Vec<Activity>) 
         interrupted_starts: 0,
         not_before: None,
         reregistered_while_firing: false,
-        ..one_shot.clone()
+        ..one_shot
     };
     let about = |time, event| Activity {
         time: Timestamp(time),

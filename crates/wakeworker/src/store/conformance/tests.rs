@@ -113,7 +113,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test] // R167: the memory store is the model of the SQLite store
     fn any_history_reads_the_same_from_disk_as_from_memory(actions in proptest::collection::vec(action(), 1..12)) {
