@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 mod server;
+pub(crate) mod workbox;
 
 pub(crate) use server::{Answer, Server};
 
@@ -13,9 +14,10 @@ use std::time::Duration;
 use url::Url;
 use wakeworker::network::ManualNetwork;
 use wakeworker::store::SqliteStore;
-use wakeworker::{ClientGuard, Host};
+use wakeworker::{ClientGuard, Host, Subscription};
 use wakeworker_core::{
-    AttemptOutcome, Config, Connection, FrameType, StorageKey, SyncKind, Tag, WorkerId, WorkerRegistrationId,
+    ActivityEvent, AttemptOutcome, Config, Connection, FrameType, StorageKey, SyncKind, Tag, WorkerId,
+    WorkerRegistrationId,
 };
 use wakeworker_quickjs::{
     ClientInfo, Clients, HttpFetcher, LifecycleEvent, MessageSource, RegisterJob, RegisterWorkerError,
@@ -28,6 +30,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A profile with its server. The order of the fields is the order of their end: the host before the runtime.
 pub(crate) struct World {
     pub(crate) window: ClientGuard,
+    pub(crate) activity: Arc<Log<ActivityEvent>>,
+    subscription: Subscription,
     pub(crate) host: Host,
     pub(crate) runtime: Runtime,
     pub(crate) network: ManualNetwork,
@@ -45,7 +49,7 @@ impl World {
 
     pub(crate) fn with(server: Server, limits: RuntimeConfig, config: Config) -> World {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        World::open(Arc::new(server), dir, limits, config)
+        World::open(Arc::new(server), dir, limits, config, Connection::Unknown)
     }
 
     pub(crate) fn open(
@@ -53,6 +57,7 @@ impl World {
         dir: Arc<tempfile::TempDir>,
         limits: RuntimeConfig,
         config: Config,
+        connection: Connection,
     ) -> World {
         let clients = Arc::new(FakeClients::default());
         let fetcher = Arc::new(HttpFetcher::new(&limits).unwrap());
@@ -64,7 +69,7 @@ impl World {
         let console = Arc::new(Log::default());
         let seen = console.clone();
         runtime.on_console(move |line| seen.push(line.text.clone()));
-        let network = ManualNetwork::new(Connection::Unknown);
+        let network = ManualNetwork::new(connection);
         let profile: PathBuf = dir.path().join("profile");
         let host = Host::builder(Box::new(SqliteStore::new(profile)))
             .backend(Arc::new(runtime.clone()))
@@ -73,18 +78,33 @@ impl World {
             .open()
             .unwrap();
         let window = host.open_client(server.key(), FrameType::TopLevel);
-        World { window, host, runtime, network, clients, events, console, server, dir }
+        let activity = Arc::new(Log::default());
+        let seen = activity.clone();
+        let subscription = host.on_activity(move |entry| seen.push(entry.event.clone()));
+        World {
+            window,
+            activity,
+            subscription,
+            host,
+            runtime,
+            network,
+            clients,
+            events,
+            console,
+            server,
+            dir,
+        }
     }
 
-    /// Ends the process's part of the profile and opens it again.
+    /// Ends the process's part of the profile and opens it again, with the same connection.
     pub(crate) fn reopen(self) -> World {
         self.reopen_with(RuntimeConfig::default())
     }
 
     pub(crate) fn reopen_with(self, limits: RuntimeConfig) -> World {
-        let (server, dir) = (self.server.clone(), self.dir.clone());
+        let (server, dir, connection) = (self.server.clone(), self.dir.clone(), self.network.connection());
         drop(self);
-        World::open(server, dir, limits, Config::default())
+        World::open(server, dir, limits, Config::default(), connection)
     }
 
     pub(crate) fn key(&self) -> StorageKey {

@@ -1,0 +1,14 @@
+// Bundles sw.js as a page's build would, to standard output.
+
+import { build } from "esbuild";
+
+const result = await build({
+  entryPoints: ["sw.js"],
+  bundle: true,
+  format: "iife",
+  minify: true,
+  write: false,
+  define: { "process.env.NODE_ENV": '"production"' },
+  logLevel: "warning",
+});
+process.stdout.write(result.outputFiles[0].text);
