@@ -114,6 +114,11 @@ export class Body {
   clone(): Body {
     const atHand = this.bytesAtHand;
     if (atHand !== null) return Body.fromBytes(atHand);
+    if (this.#stream === null && this.#source !== null) {
+      const [mine, copy] = teeSource(this.#source);
+      this.#source = mine;
+      return Body.fromSource(copy);
+    }
     const [mine, copy] = streams().teeStream(this.stream);
     this.#stream = mine;
     this.#source = null;
@@ -141,6 +146,48 @@ export class Body {
       this.#source?.cancel(reason);
     }
   }
+}
+
+/** Two sources with the content of one, without the streams library. What one reads waits in memory for the other. */
+function teeSource(source: ChunkSource): [ChunkSource, ChunkSource] {
+  type Branch = { queue: Uint8Array<ArrayBuffer>[]; cancelled: boolean };
+  const branches: [Branch, Branch] = [
+    { queue: [], cancelled: false },
+    { queue: [], cancelled: false },
+  ];
+  let ended = false;
+  let failure: { error: unknown } | null = null;
+  let pulling: Promise<void> | null = null;
+  const pullOnce = async (): Promise<void> => {
+    try {
+      const chunk = await source.pull();
+      if (chunk === null) ended = true;
+      // Each branch may hand its chunk on for good, so they do not share memory.
+      else for (const branch of branches) if (!branch.cancelled) branch.queue.push(branch === branches[0] ? chunk : chunk.slice());
+    } catch (error) {
+      failure = { error };
+    } finally {
+      pulling = null;
+    }
+  };
+  const makeSource = (branch: Branch): ChunkSource => ({
+    async pull() {
+      for (;;) {
+        const chunk = branch.queue.shift();
+        if (chunk !== undefined) return chunk;
+        if (failure !== null) throw (failure as { error: unknown }).error;
+        if (ended || branch.cancelled) return null;
+        pulling ??= pullOnce();
+        await pulling;
+      }
+    },
+    cancel(reason) {
+      branch.cancelled = true;
+      branch.queue = [];
+      if (branches.every(({ cancelled }) => cancelled)) source.cancel(reason);
+    },
+  });
+  return [makeSource(branches[0]), makeSource(branches[1])];
 }
 
 function chunksOf(bytes: Uint8Array<ArrayBuffer>): ChunkSource {

@@ -280,3 +280,25 @@ test("aborting while the body arrives fails the reader", async () => {
   await response.text().catch((error) => (reason = error));
   assertEquals(reason, "stopped");
 });
+
+test("clones of a response from the network are independent", async () => {
+  const body = new Uint8Array(300000).map((_, i) => i & 255);
+  const response = await fetch("/echo", { method: "POST", body });
+  const first = response.clone();
+  const second = first.clone();
+  const [a, b, c] = await Promise.all([response.bytes(), first.arrayBuffer(), second.blob()]);
+  for (const bytes of [a, new Uint8Array(b), await c.bytes()]) {
+    assertEquals(bytes.length, body.length);
+    assert(bytes.every((byte, i) => byte === (i & 255)));
+  }
+  const again = await fetch("/echo", { method: "POST", body });
+  const copy = again.clone();
+  await again.body.cancel();
+  assertEquals((await copy.bytes()).length, body.length, "cancelling one leaves the other");
+  const controller = new AbortController();
+  const aborted = await fetch("/echo", { method: "POST", body, signal: controller.signal });
+  const clone = aborted.clone();
+  controller.abort();
+  await assertRejects("AbortError", () => aborted.text());
+  await assertRejects("AbortError", () => clone.text());
+});
