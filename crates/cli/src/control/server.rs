@@ -11,7 +11,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use futures_util::stream;
 use serde::Deserialize;
@@ -30,7 +30,9 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
         .route("/activities/follow", get(follow))
         .route("/offline", get(offline).put(set_offline))
         .route("/dispatch", post(dispatch))
-        .fallback(nothing)
+        // A fallback would give way to the gateway's own route for unknown addresses, which asks for no token.
+        .route("/", any(nothing))
+        .route("/{*rest}", any(nothing))
         .layer(middleware::from_fn_with_state(Arc::clone(gateway), authorize))
 }
 
