@@ -68,6 +68,9 @@ fn variable(name: &str) -> String {
 }
 
 fn fail(message: &str) -> ! {
-    eprintln!("\nwakeworker-quickjs: {message}\n");
+    // Cargo shows these lines as errors of the build; a message may have several.
+    for line in message.lines() {
+        println!("cargo::error={line}");
+    }
     exit(1)
 }

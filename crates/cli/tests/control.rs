@@ -1,5 +1,6 @@
 //! The commands against a running `serve`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
 mod support;

@@ -1,5 +1,6 @@
 //! The demo's story, told by the real program.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
 use rustix::process::{Pid, Signal, kill_process};

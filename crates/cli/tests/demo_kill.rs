@@ -4,7 +4,11 @@
 //! A moment is drawn from the time that the undisturbed story takes, which is measured first. `SEED=… cargo test` draws
 //! the same moments again.
 
-#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a test fails by panicking, and tells its seed")]
+#![expect(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and tells its seed"
+)]
 
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "../src/demo/child.rs"]

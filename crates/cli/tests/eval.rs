@@ -1,5 +1,7 @@
 //! `eval`: scripts in a fresh service-worker global scope.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{failure, run};

@@ -1,5 +1,6 @@
 //! Pages as clients: registration, requests, messages, sync, and life after a restart.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
 mod support;

@@ -1,5 +1,6 @@
 //! Pages and programs that have no business here get nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
 mod support;

@@ -2,6 +2,12 @@
 //!
 //! A plain program: each figure is the median and the 95th percentile of many rounds, with the parts that make it up.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program that prints its findings, and fails by panicking"
+)]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -36,7 +42,11 @@ fn main() {
 
     let warm = (0..5_000).map(|_| timed(|| probe(&world, id))).collect();
     report("warm dispatch through the host, there and back", warm);
-    println!("{:<62} {:>8} KiB", "JavaScript heap of the worker", world.runtime.worker_memory_bytes(worker).unwrap_or(0) / 1024);
+    println!(
+        "{:<62} {:>8} KiB",
+        "JavaScript heap of the worker",
+        world.runtime.worker_memory_bytes(worker).unwrap_or(0) / 1024
+    );
     report_memory();
     drop(world);
     many_workers();
@@ -56,12 +66,17 @@ fn many_workers() {
         world.activate(&format!("{n}/sw.js"));
     }
     if let (Some(before), Some(after)) = (before, resident_kib()) {
-        println!("{:<62} {:>8} KiB", format!("resident memory per worker, {WORKERS} running"), (after - before) / WORKERS as u64);
+        println!(
+            "{:<62} {:>8} KiB",
+            format!("resident memory per worker, {WORKERS} running"),
+            (after - before) / WORKERS as u64
+        );
     }
 }
 
 fn probe(world: &World, id: WorkerRegistrationId) {
-    let outcome = world.host.dispatch_event(id, SyncKind::BackgroundSync, "probe".into(), false).wait().unwrap();
+    let outcome =
+        world.host.dispatch_event(id, SyncKind::BackgroundSync, "probe".into(), false).wait().unwrap();
     assert_eq!(outcome, AttemptOutcome::Succeeded { handled: true });
 }
 
@@ -69,7 +84,9 @@ fn stop(world: &World, worker: wakeworker_core::WorkerId) {
     let before = world.events.len();
     if world.runtime.is_worker_running(worker) {
         world.runtime.stop_worker(worker);
-        world.events.wait_after(before, |event| matches!(event, LifecycleEvent::WorkerStopped { .. }).then_some(()));
+        world
+            .events
+            .wait_after(before, |event| matches!(event, LifecycleEvent::WorkerStopped { .. }).then_some(()));
     }
 }
 

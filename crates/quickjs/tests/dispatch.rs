@@ -1,5 +1,7 @@
 //! Events at workers: outcomes, limits, the end of a worker (R59–R75, R86–R91, R150–R152).
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Answer, Server, World};
@@ -105,8 +107,7 @@ fn queued_events_survive_the_end_of_a_worker() {
 fn an_event_that_takes_too_long_fails_and_its_worker_is_stopped_unless_it_becomes_idle() {
     let mut limits = RuntimeConfig::default();
     limits.terminate_grace_ms = 50;
-    let mut config = Config::default();
-    config.event_duration_max_ms = 50;
+    let config = Config { event_duration_max_ms: 50, ..Config::default() };
     let world = World::with(
         Server::with_worker(
             "let sync; onsync = (event) => { sync = event; if (event.tag !== 'quick') event.waitUntil(new Promise(() => {})) };
@@ -167,9 +168,7 @@ fn only_a_worker_without_pending_events_is_stopped_for_idleness() {
 
 #[test] // R24, R28, R64, R77
 fn entries_that_a_script_registers_fire_and_retry_by_the_rules_of_the_engine() {
-    let mut config = Config::default();
-    config.retry_delay_initial_ms = 20;
-    config.retry_jitter_percent = 0;
+    let config = Config { retry_delay_initial_ms: 20, retry_jitter_percent: 0, ..Config::default() };
     let world = World::with(
         Server::with_worker(
             "let n = 0;

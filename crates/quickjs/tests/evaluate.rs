@@ -1,5 +1,7 @@
 //! `Runtime::evaluate`: what `wakeworker eval` and the JavaScript test files run on.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 use wakeworker_quickjs::{EvalOptions, EvalOutcome, Runtime, RuntimeConfig};
 

@@ -1,5 +1,7 @@
 //! `fetch` in workers, and `fetch` events (Fetch standard; R146).
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::mpsc::channel;

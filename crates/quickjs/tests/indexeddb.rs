@@ -1,5 +1,7 @@
 //! IndexedDB across workers of one origin and across restarts.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Server, World};

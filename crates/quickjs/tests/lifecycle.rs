@@ -1,5 +1,7 @@
 //! Register, install, activate, update, unregister (R148–R164; `spec.md` section 7.4).
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Answer, Server, World};

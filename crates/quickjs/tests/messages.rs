@@ -1,5 +1,7 @@
 //! Messages whose data is malformed: a page, or whatever speaks for it, may send anything.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Server, World, clone_of};

@@ -2,6 +2,12 @@
 //!
 //! `JS=name` in the environment picks the files whose name contains it, and prints their console.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and prints what was asked for"
+)]
+
 use bytes::Bytes;
 use std::fmt::Write;
 use std::path::Path;

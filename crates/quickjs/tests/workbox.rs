@@ -1,5 +1,7 @@
 //! Workbox's background sync, unmodified: what was posted offline arrives once, in order, after a restart too.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::mpsc::channel;

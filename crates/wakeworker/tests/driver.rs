@@ -1,5 +1,7 @@
 //! The driver: durable before visible, one commit for many, and one way back after a failure (design decisions 2, 3).
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod stage;
 
 use stage::{ORIGIN, Stage};

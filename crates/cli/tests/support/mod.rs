@@ -19,17 +19,17 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_wakeworker");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_wakeworker");
 /// Ends a test that has failed anyway.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a command to its end.
-pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+pub(crate) fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     Command::new(PROGRAM).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
 /// Runs a command that must fail with status 1, and gives its one message.
-pub fn failure<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
+pub(crate) fn failure<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
     let output = run(args);
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
@@ -39,7 +39,7 @@ pub fn failure<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
 }
 
 /// Standard output of a command that must succeed.
-pub fn success<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
+pub(crate) fn success<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
     let output = run(args);
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{message}");
@@ -47,13 +47,13 @@ pub fn success<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
 }
 
 /// A folder with an app in it, and a profile beside it.
-pub struct Site {
+pub(crate) struct Site {
     dir: TempDir,
 }
 
 impl Site {
     /// An app of these files.
-    pub fn new(files: &[(&str, &str)]) -> Site {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Site {
         let site = Site { dir: tempfile::tempdir().unwrap() };
         std::fs::create_dir(site.app()).unwrap();
         files.iter().for_each(|(name, content)| site.put(name, content));
@@ -61,35 +61,35 @@ impl Site {
     }
 
     /// Writes a file of the app.
-    pub fn put(&self, name: &str, content: &str) {
+    pub(crate) fn put(&self, name: &str, content: &str) {
         let path = self.app().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
     /// The app's folder.
-    pub fn app(&self) -> PathBuf {
+    pub(crate) fn app(&self) -> PathBuf {
         self.dir.path().join("app")
     }
 
     /// The profile.
-    pub fn profile(&self) -> PathBuf {
+    pub(crate) fn profile(&self) -> PathBuf {
         self.dir.path().join("profile")
     }
 
     /// Starts `serve` on a free port.
-    pub fn serve(&self, more: &[&str]) -> Serve {
+    pub(crate) fn serve(&self, more: &[&str]) -> Serve {
         self.serve_app(self.app().to_str().unwrap(), 0, more)
     }
 
     /// Starts `serve` for something else than the folder.
-    pub fn serve_app(&self, app: &str, port: u16, more: &[&str]) -> Serve {
+    pub(crate) fn serve_app(&self, app: &str, port: u16, more: &[&str]) -> Serve {
         Serve::start(app, &self.profile(), port, more)
     }
 }
 
 /// A running `serve`; killed when dropped.
-pub struct Serve {
+pub(crate) struct Serve {
     child: Child,
     profile: PathBuf,
     /// Its address without the final slash.
@@ -129,27 +129,27 @@ impl Serve {
     }
 
     /// The port that it listens on.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.origin.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     /// The address of a path.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }
 
     /// The same gateway under another of its names. Does not own the process.
-    pub fn renamed(&self, name: &str) -> String {
+    pub(crate) fn renamed(&self, name: &str) -> String {
         self.origin.replace("127.0.0.1", name)
     }
 
     /// Asks it to stop; gives its status and what it said on standard error.
-    pub fn stop(self) -> (ExitStatus, String) {
+    pub(crate) fn stop(self) -> (ExitStatus, String) {
         self.end(Signal::TERM)
     }
 
     /// Kills it without a chance to tidy up.
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.end(Signal::KILL);
     }
 
@@ -161,20 +161,20 @@ impl Serve {
     }
 
     /// Runs a control command on its profile.
-    pub fn control(&self, args: &[&str]) -> Output {
+    pub(crate) fn control(&self, args: &[&str]) -> Output {
         let profile = self.profile.to_str().unwrap();
         run(args.iter().copied().chain(["--profile", profile]))
     }
 
     /// The JSON that a control command prints.
-    pub fn control_json(&self, args: &[&str]) -> Value {
+    pub(crate) fn control_json(&self, args: &[&str]) -> Value {
         let output = self.control(&[args, &["--json"]].concat());
         serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 
     /// Follows the log until an activity is as wanted.
-    pub fn wait_for_activity(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for_activity(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut follower = Command::new(PROGRAM)
             .args(["log", "--follow", "--json", "--profile"])
             .arg(&self.profile)
@@ -199,13 +199,13 @@ impl Drop for Serve {
 }
 
 /// An HTTP client that does nothing by itself.
-pub fn http() -> reqwest::Client {
+pub(crate) fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// A page, as the page script would make one.
-pub struct Page {
+pub(crate) struct Page {
     socket: Socket,
     waiting: VecDeque<Value>,
     next_call: u64,
@@ -215,12 +215,12 @@ pub struct Page {
 
 impl Page {
     /// Navigates to a path and connects, as a browser does.
-    pub async fn open(serve: &Serve, path: &str) -> Page {
+    pub(crate) async fn open(serve: &Serve, path: &str) -> Page {
         Page::open_at(&serve.origin, path).await
     }
 
     /// The same at one of the gateway's origins.
-    pub async fn open_at(origin: &str, path: &str) -> Page {
+    pub(crate) async fn open_at(origin: &str, path: &str) -> Page {
         let request = http()
             .get(format!("{origin}{path}"))
             .header("sec-fetch-mode", "navigate")
@@ -232,7 +232,7 @@ impl Page {
     }
 
     /// Connects with this identity.
-    pub async fn connect(serve: &Serve, path: &str, client: &str, controller: Value) -> Page {
+    pub(crate) async fn connect(serve: &Serve, path: &str, client: &str, controller: Value) -> Page {
         Page::connect_at(&serve.origin, path, client, controller).await
     }
 
@@ -254,17 +254,20 @@ impl Page {
     }
 
     /// Says something.
-    pub async fn send(&mut self, message: &Value) {
+    pub(crate) async fn send(&mut self, message: &Value) {
         self.socket.send(Message::Text(message.to_string().into())).await.unwrap();
     }
 
     /// Says something to a gateway that may have disconnected this page.
-    pub async fn try_send(&mut self, message: &Value) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    pub(crate) async fn try_send(
+        &mut self,
+        message: &Value,
+    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
         self.socket.send(Message::Text(message.to_string().into())).await
     }
 
     /// Asks, without waiting for the answer.
-    pub async fn ask(&mut self, method: &str, params: Value) -> u64 {
+    pub(crate) async fn ask(&mut self, method: &str, params: Value) -> u64 {
         let id = self.next_call;
         self.next_call += 1;
         self.send(&json!({ "type": "call", "id": id, "method": method, "params": params })).await;
@@ -272,7 +275,7 @@ impl Page {
     }
 
     /// Asks and waits: the value, or the error as `name: message`.
-    pub async fn call(&mut self, method: &str, params: Value) -> Result<Value, String> {
+    pub(crate) async fn call(&mut self, method: &str, params: Value) -> Result<Value, String> {
         let id = self.ask(method, params).await;
         let answer =
             self.wait_for(|m| m["id"] == id && (m["type"] == "result" || m["type"] == "failure")).await;
@@ -285,7 +288,7 @@ impl Page {
     }
 
     /// Registers a worker and waits until it is activated.
-    pub async fn activate(&mut self, script: &str) -> u64 {
+    pub(crate) async fn activate(&mut self, script: &str) -> u64 {
         let params = json!({ "scriptUrl": script, "scope": null, "updateViaCache": "imports" });
         let registration = self.call("register", params).await.unwrap();
         let id = registration["id"].as_u64().unwrap();
@@ -299,7 +302,7 @@ impl Page {
     }
 
     /// The next message that is as wanted; the others stay for later.
-    pub async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.waiting.iter().position(&wanted) {
             return self.waiting.remove(at).unwrap();
         }
@@ -313,7 +316,7 @@ impl Page {
     }
 
     /// The next message; `None` when the gateway has closed the connection.
-    pub async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("nothing came") {
                 Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
@@ -325,10 +328,10 @@ impl Page {
 }
 
 /// A page's connection.
-pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens a WebSocket as a page of this origin.
-pub async fn open_socket(
+pub(crate) async fn open_socket(
     serve: &Serve,
     origin: Option<&str>,
 ) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
@@ -345,7 +348,7 @@ async fn socket_at(at: &str, origin: Option<&str>) -> Result<Socket, tokio_tungs
 }
 
 /// The value of an attribute of the script tag.
-pub fn attribute(html: &str, name: &str) -> String {
+pub(crate) fn attribute(html: &str, name: &str) -> String {
     let start = html.find(&format!("{name}=\"")).unwrap_or_else(|| panic!("no {name} in {html}"));
     let value = html[start..].split('"').nth(1).unwrap();
     value.replace("&#34;", "\"").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")

@@ -2,7 +2,7 @@
 
 import { defineProperty } from "./boundary.ts";
 import { type Event, cancel, eventState, isEvent } from "./event.ts";
-import { callScript } from "./tasks.ts";
+import { callScript, lastValue } from "./tasks.ts";
 import { defineInterface, isObject, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
 import type { AbortSignal } from "./abort.ts";
 
@@ -203,7 +203,10 @@ function invoke(target: EventTarget, event: Event, phase: "capturing" | "bubblin
   if (listeners.length === 0) return false;
   state.currentTarget = target;
   let threw = false;
-  for (const listener of listeners.slice()) {
+  // Removal makes a new array and addition appends, so these are the listeners of this moment.
+  const { length } = listeners;
+  for (let i = 0; i < length; i += 1) {
+    const listener = listeners[i] as Listener;
     if (listener.removed || listener.type !== state.type || listener.capture !== (phase === "capturing")) continue;
     if (listener.once) remove(target, listener);
     state.passive = listener.passive;
@@ -215,13 +218,13 @@ function invoke(target: EventTarget, event: Event, phase: "capturing" | "bubblin
 }
 
 function invokeCallback(callback: object, event: Event, target: EventTarget): boolean {
-  if (typeof callback === "function") return callScript(callback, target, [event]).threw;
+  if (typeof callback === "function") return callScript(callback, target, [event]);
   const call = (): void => {
     const method = (callback as { handleEvent?: unknown }).handleEvent;
     if (typeof method !== "function") throw new TypeError("the event listener has no callable `handleEvent`");
     Reflect.apply(method, callback, [event]);
   };
-  return callScript(call, undefined, []).threw;
+  return callScript(call, undefined, []);
 }
 
 /** HTML "the event handler processing algorithm". */
@@ -230,8 +233,9 @@ function invokeHandler(handler: Handler, event: Event, target: EventTarget): boo
   const isError = event.type === "error" && (target as unknown) === globalThis && "lineno" in event;
   const error = event as unknown as { message: string; filename: string; lineno: number; colno: number; error: unknown };
   const args = isError ? [error.message, error.filename, error.lineno, error.colno, error.error] : [event];
-  const { value, threw } = callScript(handler.value, target, args);
-  if (!threw && (isError ? value === true : value === false)) cancel(eventState(event));
+  const threw = callScript(handler.value, target, args);
+  // An error handler cancels by returning true, every other one by false.
+  if (lastValue === isError && !threw) cancel(eventState(event));
   return threw;
 }
 

@@ -53,7 +53,7 @@ export class Event {
   declare readonly isTrusted: boolean;
 
   constructor(type: string, init: unknown = undefined) {
-    requireArguments(arguments.length, 1, `${new.target.name} constructor`);
+    if (arguments.length < 1) requireArguments(0, 1, `${new.target.name} constructor`);
     const name = toDOMString(type);
     const members = toDictionary(init, "the event's init argument");
     this.#state = {

@@ -93,8 +93,8 @@ defineInterface(InstallEvent, "InstallEvent");
 
 /** The init argument of SyncEvent and its kin, which must be there and must be an object (R7, R9). */
 function requiredInit(given: number, init: unknown, name: string): Dictionary {
-  requireArguments(given, 2, `${name} constructor`);
-  return toDictionary(init, `${name}Init`);
+  if (given < 2) requireArguments(given, 2, `${name} constructor`);
+  return toDictionary(init, name);
 }
 
 /** A required member of it. */

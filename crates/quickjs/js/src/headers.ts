@@ -36,12 +36,12 @@ function isNoCorsSafelisted(name: string, value: string): boolean {
   return true;
 }
 
-/** The list behind a Headers object. */
-export let headerList: (headers: Headers) => HeaderList;
 /** Makes a Headers object over a list, with a guard. */
 export let makeHeaders: (list: HeaderList, guard: Guard) => Headers;
 /** Fills a Headers object from a `HeadersInit`. */
 export let fillHeaders: (headers: Headers, init: unknown) => void;
+/** Who may change a Headers object. */
+export let headersGuard: (headers: Headers) => Guard;
 /** True if the value is a Headers object. */
 export let isHeaders: (value: unknown) => value is Headers;
 
@@ -53,7 +53,7 @@ export class Headers {
   #sorted: HeaderList | null = null;
 
   static {
-    headerList = (headers) => headers.#list;
+    headersGuard = (headers) => headers.#guard;
     isHeaders = (value): value is Headers => isObject(value) && #list in value;
     makeHeaders = (list, guard) => {
       const headers = new Headers();

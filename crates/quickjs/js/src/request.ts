@@ -3,7 +3,7 @@
 import { facts } from "./boundary.ts";
 import { type AbortSignal, dependentSignal, isAbortSignal } from "./abort.ts";
 import { type Body, type BodyFormat, consumeBody, extractBody } from "./body.ts";
-import { fillHeaders, type Headers, type HeaderList, isToken, listGet, makeHeaders } from "./headers.ts";
+import { fillHeaders, type Headers, headersGuard, type HeaderList, isToken, listGet, makeHeaders } from "./headers.ts";
 import type { ByteStream } from "./streams.ts";
 import { parseRelativeUrl } from "./url.ts";
 import { defineInterface, internal, isObject, requireArguments, toByteString, toDictionary, toDOMString, toEnumeration, toUSVString } from "./webidl.ts";
@@ -198,7 +198,7 @@ export class Request {
     if (record.body?.unusable === true) throw new TypeError("Request.clone: the body was already read or is locked");
     const copy = new Request(internal);
     copy.#record = { ...record, headers: record.headers.map(([name, value]): [string, string] => [name, value]), body: record.body?.clone() ?? null };
-    copy.#headers = makeHeaders(copy.#record.headers, record.mode === "no-cors" ? "request-no-cors" : "request");
+    copy.#headers = makeHeaders(copy.#record.headers, headersGuard(this.#headers));
     copy.#signal = dependentSignal([this.#signal]);
     return copy;
   }

@@ -1,11 +1,14 @@
 // Tasks that Rust starts in this worker, and the microtask checkpoints inside them.
 
-import { host } from "./boundary.ts";
+import { apply, host } from "./boundary.ts";
 import { reportException } from "./report.ts";
 
 let insideHook = false;
 let callbackDepth = 0;
 let draining = false;
+
+/** What the callback that `callScript` called last returned; undefined if it threw. */
+export let lastValue: unknown;
 
 /** Runs the body of a hook. Nothing may escape to Rust: what a script threw has been reported before. */
 export function runHook<A extends unknown[]>(body: (...args: A) => void): (...args: A) => void {
@@ -23,20 +26,18 @@ export function runHook<A extends unknown[]>(body: (...args: A) => void): (...ar
 }
 
 /**
- * Calls a script's callback; an exception is reported and given back. When no other script is on the stack, the
- * microtasks run afterwards (HTML "clean up after running script"): that is what lets a microtask of one listener run
- * before the next listener, and see the event's dispatch flag still set (R148).
+ * Calls a script's callback; an exception is reported. Gives whether it threw; `lastValue` is what it returned. When no
+ * other script is on the stack, the microtasks run afterwards (HTML "clean up after running script"): that is what lets
+ * a microtask of one listener run before the next listener, and see the event's dispatch flag still set (R148).
  */
-export function callScript(callback: Function, thisArgument: unknown, args: unknown[]): { value: unknown; threw: boolean; error: unknown } {
+export function callScript(callback: Function, thisArgument: unknown, args: unknown[]): boolean {
   callbackDepth += 1;
-  let value: unknown;
   let threw = false;
-  let error: unknown;
+  let value: unknown;
   try {
-    value = Reflect.apply(callback, thisArgument, args);
+    value = apply(callback, thisArgument, args);
   } catch (exception) {
     threw = true;
-    error = exception;
     reportException(exception);
   } finally {
     callbackDepth -= 1;
@@ -51,5 +52,7 @@ export function callScript(callback: Function, thisArgument: unknown, args: unkn
       insideHook = true;
     }
   }
-  return { value, threw, error };
+  // Only now: the microtasks may have called other callbacks.
+  lastValue = value;
+  return threw;
 }

@@ -77,7 +77,7 @@ export type Dictionary = { readonly [member: string]: unknown };
 export function toDictionary(value: unknown, what: string): Dictionary {
   if (value === undefined || value === null) return {};
   if (typeof value !== "object" && typeof value !== "function") {
-    throw new TypeError(`${what} is not an object`);
+    throw new TypeError(`${what}: the init argument is not an object`);
   }
   return value as Dictionary;
 }

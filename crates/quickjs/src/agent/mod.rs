@@ -242,9 +242,9 @@ impl Worker {
                 shared.warn(self.id, format!("a message was dropped: {limit} messages already wait"));
                 return event.done.finish(EventOutcome::Terminated("too many messages wait".to_owned()));
             }
-            if let Err(Task::Event(event)) = run.queue.push(Task::Event(event)) {
+            if let Err(Task::Event(event)) = run.queue.push(Task::Event(Box::new(event))) {
                 // The run is closing; its end starts the next one for what is held.
-                agent.held.push_back(event);
+                agent.held.push_back(*event);
             }
             return;
         }
@@ -308,7 +308,7 @@ impl Worker {
         });
         for event in agent.held.drain(..) {
             // A fresh queue is open.
-            let _ = run.queue.push(Task::Event(event));
+            let _ = run.queue.push(Task::Event(Box::new(event)));
         }
         agent.run = Some(run.clone());
         thread::spawn(shared, self, &run, started).err().map(|(started, message)| SpawnFailure {
@@ -348,9 +348,9 @@ impl Worker {
             let Task::Event(mut event) = task else { continue };
             event.starts += 1;
             if failed.is_none() && event.kind.is_functional() && !agent.retired && event.starts < STARTS_MAX {
-                agent.held.push_back(event);
+                agent.held.push_back(*event);
             } else {
-                refused.push(event);
+                refused.push(*event);
             }
         }
         if agent.run.as_ref().is_some_and(|current| Arc::ptr_eq(current, run)) {

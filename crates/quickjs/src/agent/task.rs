@@ -21,7 +21,7 @@ pub(crate) enum Task {
     /// A fetch failed.
     FetchFailed { id: u32, message: String },
     /// An event for the script.
-    Event(EventTask),
+    Event(Box<EventTask>),
     /// The time of a dispatched event is up (R89).
     TimedOut(AttemptId),
     /// A worker of the registration changed its state; the record as JSON.

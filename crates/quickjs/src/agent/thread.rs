@@ -339,7 +339,7 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
             let known = realm.fetches.borrow_mut().remove(&id).is_some();
             if known { hooks.get("fetchFailed")?.call((id, message)) } else { Ok(()) }
         }
-        Task::Event(event) => dispatch(ctx, realm, hooks, event),
+        Task::Event(event) => dispatch(ctx, realm, hooks, *event),
         Task::TimedOut(attempt) => {
             let id = realm
                 .events

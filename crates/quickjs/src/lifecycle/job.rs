@@ -14,7 +14,7 @@ pub(crate) type Done = Box<dyn FnOnce(Result<RegistrationState, RegisterWorkerEr
 
 /// A job that waits or runs.
 pub(crate) enum Job {
-    Register(RegisterOrder, Done),
+    Register(Box<RegisterOrder>, Done),
     Update(WorkerRegistrationId, Done),
 }
 
@@ -57,7 +57,7 @@ impl Shared {
                 self.reconciled.wait();
             }
             match job {
-                Job::Register(order, done) => self.run_register(order, done),
+                Job::Register(order, done) => self.run_register(*order, done),
                 Job::Update(id, done) => self.run_update(id, done),
             }
         }

@@ -43,7 +43,7 @@ impl Shared {
         match order(job) {
             Ok(order) => {
                 let (key, scope) = (order.storage_key.clone(), order.scope.to_string());
-                self.schedule(&key, &scope, Job::Register(order, done));
+                self.schedule(&key, &scope, Job::Register(Box::new(order), done));
             }
             Err(error) => done(Err(error)),
         }

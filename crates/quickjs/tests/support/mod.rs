@@ -1,6 +1,6 @@
 //! A real host over a real runtime, and a loopback HTTP server for its scripts.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 mod server;
 pub(crate) mod workbox;
