@@ -72,6 +72,9 @@ pub(crate) enum Mark {
     GaveUp,
     /// Removed by the script, or with its origin.
     Removed,
+    /// The origin's engagement says that nothing fires for now.
+    Suspended,
+    Revived,
 }
 
 /// A piece of work that somebody wants done: a registration of a page, or a request that must reach its server.

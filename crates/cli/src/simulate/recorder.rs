@@ -166,6 +166,10 @@ fn mark_of(event: &ActivityEvent) -> Option<(Mark, &'static str, String)> {
         }
         ActivityEvent::GaveUp => (Mark::GaveUp, "gave-up", "given up".to_owned()),
         ActivityEvent::Unregistered => (Mark::Removed, "unregistered", "unregistered".to_owned()),
+        ActivityEvent::Cancelled => (Mark::Removed, "cancelled", "cancelled by the host".to_owned()),
+        ActivityEvent::Expired => (Mark::GaveUp, "expired", "its latest time has passed".to_owned()),
+        ActivityEvent::Suspended => (Mark::Suspended, "suspended", "suspended".to_owned()),
+        ActivityEvent::Revived => (Mark::Revived, "revived", "no longer suspended".to_owned()),
         ActivityEvent::Removed => (Mark::Removed, "removed", "removed with its worker".to_owned()),
         _ => return None,
     })

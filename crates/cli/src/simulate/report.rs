@@ -1,7 +1,7 @@
 //! What a run comes to: counts, wake-ups, how long work waited, and what would have become of it elsewhere.
 
 use super::elsewhere::{self, Elsewhere};
-use super::history::{Fate, History, Line, Mark};
+use super::history::{Fate, History, Item, Line, Mark};
 use super::recorder::tag_text;
 use super::scenario::Scenario;
 use super::units::{Civil, DAY_MS};
@@ -25,6 +25,7 @@ pub(crate) struct Report {
     pub(crate) work: Work,
     pub(crate) wakeups: Wakeups,
     pub(crate) elsewhere: Elsewhere,
+    pub(crate) items: Vec<ItemReport>,
     pub(crate) timeline: Vec<TimelineEntry>,
 }
 
@@ -60,6 +61,18 @@ pub(crate) struct Work {
     pub(crate) waiting_at_end: usize,
     pub(crate) delay_ms_median: Option<u64>,
     pub(crate) delay_ms_max: Option<u64>,
+}
+
+/// One piece of work.
+#[derive(Debug, Serialize)]
+pub(crate) struct ItemReport {
+    pub(crate) app: String,
+    pub(crate) name: String,
+    pub(crate) made: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) done: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) given_up: Option<String>,
 }
 
 /// How often the engine's own timer woke the machine.
@@ -117,6 +130,7 @@ impl Report {
             work: Work::of(history),
             wakeups: Wakeups::of(scenario, history),
             elsewhere: elsewhere::compare(scenario, history),
+            items: history.items.iter().map(|item| ItemReport::of(scenario, item)).collect(),
             timeline: history.lines.iter().map(|line| TimelineEntry::of(scenario, line)).collect(),
         }
     }
@@ -151,6 +165,19 @@ impl Work {
         }
         (work.delay_ms_median, work.delay_ms_max) = median_and_max(delays);
         work
+    }
+}
+
+impl ItemReport {
+    fn of(scenario: &Scenario, item: &Item) -> ItemReport {
+        let moment = |at| iso(scenario.start_ms, at);
+        ItemReport {
+            app: scenario.apps[item.app].name.clone(),
+            name: item.name.clone(),
+            made: moment(item.made),
+            done: if let Fate::Done(at) = item.fate { Some(moment(at)) } else { None },
+            given_up: if let Fate::GivenUp(at) = item.fate { Some(moment(at)) } else { None },
+        }
     }
 }
 

@@ -5,9 +5,9 @@ mod pages;
 
 use super::agenda::{Agenda, Event};
 use super::draw::Draw;
-use super::history::{self, Fate, History, Wake};
+use super::history::{self, History, Wake};
 use super::recorder::Recorder;
-use super::scenario::{Device, Link, Scenario, Server};
+use super::scenario::{Device, Scenario, Server};
 use super::workers::RunningEvents;
 use super::world::World;
 use crate::failure::Failure;
@@ -264,6 +264,10 @@ impl<'a> Simulation<'a> {
             Some(WakeupReason::RetryDue(_)) => "retry",
             Some(WakeupReason::EventTimeout(_)) => "time limit",
             Some(WakeupReason::Recheck) => "second look",
+            Some(WakeupReason::EarliestReached(_)) => "earliest time",
+            Some(WakeupReason::LatestPassed(_)) => "latest time",
+            Some(WakeupReason::PeriodicRound(_)) => "periodic round",
+            Some(WakeupReason::EventAllowed) => "events per hour",
             _ => "other",
         };
         self.recorder.history.wakeups.push(Wake { at, reason });

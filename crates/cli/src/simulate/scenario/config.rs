@@ -20,6 +20,10 @@ pub(super) fn read(table: Reader<'_>) -> Config {
     duration("event_duration_max", 1, &mut config.event_duration_max_ms);
     duration("last_chance_duration_max", 1, &mut config.last_chance_duration_max_ms);
     duration("periodic_event_duration_max", 1, &mut config.periodic_event_duration_max_ms);
+    duration("min_interval_any_origin", 0, &mut config.min_interval_any_origin_ms);
+    duration("min_interval_across_origins", 0, &mut config.min_interval_across_origins_ms);
+    duration("periodic_retry_delay_initial", 0, &mut config.periodic_retry_delay_initial_ms);
+    duration("recovery_time", 0, &mut config.recovery_time_ms);
     let number = |key, least: u64, into: &mut u32| {
         if let Some(number) = table.integer(key, least..=1_000_000) {
             // The range ends far below.
@@ -31,6 +35,10 @@ pub(super) fn read(table: Reader<'_>) -> Config {
     number("retry_delay_factor", 2, &mut config.retry_delay_factor);
     number("retry_jitter_percent", 0, &mut config.retry_jitter_percent);
     number("interrupted_starts_max", 1, &mut config.interrupted_starts_max);
+    number("periodic_retries_max", 0, &mut config.periodic_retries_max);
+    if let Some(events) = table.integer("events_per_origin_and_hour_max", 1..=1_000_000) {
+        config.events_per_origin_and_hour_max = u32::try_from(events).ok();
+    }
     let switch = |key, into: &mut bool| {
         if let Some(value) = table.boolean(key) {
             *into = value;
@@ -38,6 +46,10 @@ pub(super) fn read(table: Reader<'_>) -> Config {
     };
     switch("background_sync_enabled", &mut config.background_sync_enabled);
     switch("periodic_sync_enabled", &mut config.periodic_sync_enabled);
+    switch("interval_from_last_success", &mut config.interval_from_last_success);
+    switch("round_up_intervals", &mut config.round_up_intervals);
+    switch("snap_together", &mut config.snap_together);
+    switch("same_network_only", &mut config.same_network_only);
     let modes = [("automatic", PeriodicDispatch::Automatic), ("host-driven", PeriodicDispatch::HostDriven)];
     if let Some(mode) = table.choice("periodic_dispatch", &modes) {
         config.periodic_dispatch = mode;

@@ -6,9 +6,9 @@ mod timeline;
 mod visit;
 mod when;
 
-pub(crate) use app::{App, WorkerFiles};
+pub(crate) use app::App;
 pub(crate) use timeline::{Device, Link, PowerState, Server, ServerTurn, Turn};
-pub(crate) use visit::{Action, Visit, What};
+pub(crate) use visit::{Visit, What};
 pub(crate) use when::When;
 
 use super::document::{self, Language};
@@ -44,9 +44,8 @@ impl Scenario {
     /// Reads a scenario. `name` is the file's name, `folder` what its paths are relative to. The problems come in the
     /// order of the file.
     pub(crate) fn read(name: &str, text: &str, folder: &Path) -> Result<Scenario, Vec<Problem>> {
-        let tree = document::parse(text, Language::of(name, text)).map_err(|error| {
-            vec![Problem { at: error.at, path: String::new(), message: format!("{}", error.message) }]
-        })?;
+        let tree = document::parse(text, Language::of(name, text))
+            .map_err(|error| vec![Problem { at: error.at, path: String::new(), message: error.message }])?;
         let problems = Problems::default();
         let scenario = read_top(Reader::top(&tree, &problems), folder);
         let problems = problems.into_sorted();

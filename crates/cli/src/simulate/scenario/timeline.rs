@@ -91,7 +91,7 @@ pub(super) fn read_network(top: &Reader<'_>) -> Vec<Turn<Link>> {
 }
 
 fn read_flaky(table: Reader<'_>) -> (Spread, Spread) {
-    let mut spread = |key, example| {
+    let spread = |key, example| {
         if !table.has(key) {
             table.missing(key, example);
         }

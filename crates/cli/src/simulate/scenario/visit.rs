@@ -87,6 +87,10 @@ fn read_action(table: Reader<'_>, has_script: bool) -> Option<Action> {
 
 fn read_what(table: &Reader<'_>, kind: &'static str, has_script: bool) -> Option<What> {
     let text = table.text(kind)?;
+    if kind != "sync" {
+        table.problem(kind, "cannot be simulated by this version; write sync = \"outbox\"");
+        return None;
+    }
     let tag = Tag::from(text);
     Some(match kind {
         "sync" => What::Sync { tag },
