@@ -64,6 +64,7 @@ mod step;
 mod storage_key;
 mod tag;
 mod time;
+mod view;
 
 pub use activity::{Activity, ActivityEvent};
 pub use config::{Config, PeriodicDispatch};

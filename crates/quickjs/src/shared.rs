@@ -120,6 +120,9 @@ impl Shared {
     pub(crate) fn worker_stopped(&self, worker: &Arc<Worker>) {
         self.lifecycle
             .emit(LifecycleEvent::WorkerStopped { registration: worker.registration, worker: worker.id });
+        if let Some(host) = self.host.get() {
+            host.worker_stopped(worker.registration, worker.id); // R219
+        }
     }
 
     /// Switches the network for all workers.

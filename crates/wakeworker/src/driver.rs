@@ -105,6 +105,7 @@ impl Driver {
         };
         driver.write(&step)?;
         driver.perform(step);
+        driver.compare_workers();
         Ok(driver)
     }
 
@@ -149,6 +150,7 @@ impl Driver {
         let now = self.clock.now();
         self.recover_if_due(now);
         let mut queries = Vec::new();
+        let mut web_messages = Vec::new();
         let mut kept = Vec::new();
         let mut step = Step::default();
         self.engine.handle_input(now, Input::TimePassed, &mut step);
@@ -161,6 +163,10 @@ impl Driver {
                 }
                 Message::Query(query) => {
                     queries.push(query);
+                    continue;
+                }
+                Message::PostToWorker { registration, worker, json } => {
+                    web_messages.push((registration, worker, json));
                     continue;
                 }
                 Message::Shutdown => continue,
@@ -178,6 +184,9 @@ impl Driver {
             self.fail_batch(now, kept);
         }
         self.flush_log();
+        for (registration, worker, json) in web_messages {
+            self.backend.post_web_message(registration, worker, json);
+        }
         for query in queries {
             query(&self.engine, self.store.as_mut(), now);
         }
@@ -205,6 +214,7 @@ impl Driver {
     /// Performs the effects of a written step in their order, then tells observers what happened.
     fn perform(&mut self, step: Step) {
         let log_unwritten = step.changes_only_the_log();
+        let worker_events = self.host.workers().apply(&step.changes);
         for effect in step.effects {
             match effect {
                 Effect::Resolve(request, resolution) => self.answer(request, Ok(resolution)),
@@ -219,6 +229,7 @@ impl Driver {
                 _ => debug_assert!(false, "an effect that the driver does not know"),
             }
         }
+        self.host.workers().raise(&self.host, worker_events);
         if !self.observed.activity.is_empty() {
             for change in &step.changes {
                 if let Change::Record(activity) = change {
@@ -278,6 +289,7 @@ impl Driver {
                 let unwritten = std::mem::take(&mut self.unwritten);
                 self.forget_ended(&unwritten);
                 self.perform(step);
+                self.compare_workers();
             }
             None => self.retry_store_at = Some(now.mono.plus_ms(STORE_RETRY_MS)),
         }
@@ -298,6 +310,13 @@ impl Driver {
         self.engine = engine;
         self.store.commit(&self.lease, &step.changes, step.durability).ok()?;
         Some(step)
+    }
+
+    /// Takes over the worker registrations of an engine that was just restored: of a commit whose result was unknown, the
+    /// table may have missed what did reach the store.
+    fn compare_workers(&self) {
+        let events = self.host.workers().replace_all(self.engine.worker_registrations());
+        self.host.workers().raise(&self.host, events);
     }
 
     fn forget_ended(&mut self, written: &[Input]) {

@@ -48,6 +48,16 @@ pub enum QueryError {
     ShuttingDown,
     /// The store could not read.
     Store(StoreError),
+    /// An argument has a value that it cannot have.
+    #[doc(alias = "E_INVALIDARG")]
+    InvalidArgument {
+        /// Its name.
+        argument: &'static str,
+        /// The value.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 impl fmt::Display for QueryError {
@@ -55,6 +65,9 @@ impl fmt::Display for QueryError {
         match self {
             QueryError::ShuttingDown => f.write_str("the host is shutting down"),
             QueryError::Store(error) => error.fmt(f),
+            QueryError::InvalidArgument { argument, value, problem } => {
+                write!(f, "`{argument}` cannot be `{value}`: {problem}")
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What the engine thread is sent.
 
 use crate::store::Store;
-use wakeworker_core::{Engine, Input, Now, RegisterError, RequestId, Resolution};
+use wakeworker_core::{
+    Engine, Input, Now, RegisterError, RequestId, Resolution, WorkerId, WorkerRegistrationId,
+};
 
 /// One message to the driver.
 pub(crate) enum Message {
@@ -9,6 +11,8 @@ pub(crate) enum Message {
     Input(Input),
     /// A question: an input that carries `request`, and who waits for the answer.
     Ask { request: RequestId, input: Input, answer: Answer },
+    /// A message of the host for a worker (R221).
+    PostToWorker { registration: WorkerRegistrationId, worker: WorkerId, json: String },
     /// Looks at the state after everything sent before has been committed.
     Query(Query),
     /// Ends the engine thread.

@@ -1,5 +1,6 @@
 //! Subscriptions to what the engine reports.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -15,10 +16,13 @@ struct Inner<T> {
 
 type Callback<T> = Arc<dyn Fn(&T) + Send + Sync>;
 
-/// Keeps a callback subscribed; dropping it unsubscribes (R190).
+/// Keeps a callback subscribed; dropping it unsubscribes (R190). It is what WebView2's `EventRegistrationToken` and the
+/// `remove_…` methods are.
+#[doc(alias = "EventRegistrationToken")]
 #[must_use = "dropping the subscription ends it"]
 pub struct Subscription {
     remove: Option<Box<dyn FnOnce() + Send + Sync>>,
+    kept: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl<T> Observers<T> {
@@ -31,7 +35,7 @@ impl<T> Observers<T> {
                 lock(&inner).retain(|(other, _)| *other != id);
             }
         };
-        Subscription { remove: Some(Box::new(remove)) }
+        Subscription { remove: Some(Box::new(remove)), kept: None }
     }
 
     /// Calls every callback. They may subscribe and unsubscribe: the set is not locked meanwhile.
@@ -61,9 +65,16 @@ impl<T> Clone for Observers<T> {
 }
 
 impl Subscription {
+    /// Keeps something alive as long as the subscription.
+    pub(crate) fn keeping(mut self, kept: impl Send + Sync + 'static) -> Subscription {
+        self.kept = Some(Box::new(kept));
+        self
+    }
+
     /// Stays subscribed for the life of the host.
     pub fn forget(mut self) {
         self.remove = None;
+        std::mem::forget(self.kept.take());
     }
 }
 

@@ -37,6 +37,12 @@ impl<T> Pending<T> {
         (Promise { shared: Arc::clone(&shared), lost: Some(lost) }, Pending { shared })
     }
 
+    /// A value that is there already.
+    pub(crate) fn ready(value: T) -> Pending<T> {
+        let state = Mutex::new(State { value: Some(value), waker: None });
+        Pending { shared: Arc::new(Shared { state, ready: Condvar::new() }) }
+    }
+
     /// Blocks until the value is there. Not for the engine thread, which would wait for itself.
     pub fn wait(self) -> T {
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -29,6 +29,8 @@ struct DiskState {
     /// Outcomes of the next commits: true = fails.
     failing_commits: VecDeque<bool>,
     failing_loads: usize,
+    /// The next commit is done and then reported as failed.
+    losing_answer: bool,
     full: bool,
     commits: Vec<(Durability, usize)>,
 }
@@ -43,6 +45,7 @@ struct StageStore {
 pub struct Workers {
     running: Mutex<VecDeque<(Dispatch, DispatchDone)>>,
     terminated: Mutex<Vec<AttemptId>>,
+    messages: Mutex<Vec<(WorkerId, String)>>,
     /// What happened in order; callbacks of tests may add to it.
     pub trace: Mutex<Vec<String>>,
 }
@@ -84,6 +87,27 @@ impl Stage {
         );
         self.turn();
         (self, registration)
+    }
+
+    /// Adds a worker registration without an active worker.
+    pub fn add_registration(&mut self, key: &str, scope: &str) -> WorkerRegistrationId {
+        let script = format!("{scope}sw.js");
+        let pending = self.host.add_worker_registration(key.into(), scope.to_owned(), script);
+        self.turn();
+        pending.wait().expect("registered")
+    }
+
+    /// Makes a version the active, activated worker.
+    pub fn activate(&mut self, registration: WorkerRegistrationId, worker: u64) {
+        let active = ActiveWorker { id: WorkerId(worker), activated: true };
+        self.host.set_active_worker(registration, Some(active), None);
+        self.turn();
+    }
+
+    /// Asks and waits, with a turn of the driver between.
+    pub fn ask<T>(&mut self, pending: wakeworker::Pending<T>) -> T {
+        self.turn();
+        pending.wait()
     }
 
     pub fn turn(&mut self) -> Option<u64> {
@@ -140,6 +164,11 @@ impl Workers {
         self.running.lock().unwrap().iter().map(|(dispatch, _)| dispatch.tag.to_string_lossy()).collect()
     }
 
+    /// What the host sent to workers since the last call.
+    pub fn take_messages(&self) -> Vec<(WorkerId, String)> {
+        std::mem::take(&mut self.messages.lock().unwrap())
+    }
+
     pub fn terminated(&self) -> Vec<AttemptId> {
         self.terminated.lock().unwrap().clone()
     }
@@ -156,12 +185,21 @@ impl WorkerBackend for Workers {
     fn terminate(&self, attempt: AttemptId) {
         self.terminated.lock().unwrap().push(attempt);
     }
+
+    fn post_web_message(&self, _: WorkerRegistrationId, worker: WorkerId, json: String) {
+        self.messages.lock().unwrap().push((worker, json));
+    }
 }
 
 impl Disk {
     /// The next commit fails.
     pub fn fail_next_commit(&self) {
         self.0.lock().unwrap().failing_commits.push_back(true);
+    }
+
+    /// The next commit reaches the store, and nobody hears that it did.
+    pub fn lose_next_answer(&self) {
+        self.0.lock().unwrap().losing_answer = true;
     }
 
     /// After the next commit failed, so many loads fail too.
@@ -205,7 +243,11 @@ impl Store for StageStore {
             return Err(StoreError::Database { operation: "commit", message: "the disk is full".into() });
         }
         disk.commits.push((durability, changes.len()));
-        self.store.commit(lease, changes, durability)
+        self.store.commit(lease, changes, durability)?;
+        if std::mem::take(&mut disk.losing_answer) {
+            return Err(StoreError::Database { operation: "commit", message: "the answer was lost".into() });
+        }
+        Ok(())
     }
 
     fn activities(&mut self, query: &ActivityQuery) -> Result<Vec<RecordedActivity>, StoreError> {

@@ -1,0 +1,47 @@
+//! What can be seen of a host: lists, reasons, the log, subscriptions.
+
+use crate::error::QueryError;
+use crate::pending::Pending;
+use crate::store::{ActivityQuery, RecordedActivity};
+use crate::{HostHandle, Subscription};
+use wakeworker_core::{Activity, SyncRegistered, SyncStatus, Wakeup, WorkerRegistration};
+
+impl HostHandle {
+    /// Every worker registration of the profile, as stored.
+    pub fn worker_registrations(&self) -> Pending<Result<Vec<WorkerRegistration>, QueryError>> {
+        self.query(|engine, _, _| Ok(engine.worker_registrations().cloned().collect()))
+    }
+
+    /// Every sync registration with its state and the reasons why it is not firing (R243).
+    pub fn sync_registrations(&self) -> Pending<Result<Vec<SyncStatus>, QueryError>> {
+        self.query(|engine, _, now| Ok(engine.sync_statuses(now).collect()))
+    }
+
+    /// When the engine will act next if nothing happens, and why.
+    pub fn next_wakeup(&self) -> Pending<Result<Option<Wakeup>, QueryError>> {
+        self.query(|engine, _, now| Ok(engine.next_wakeup(now)))
+    }
+
+    /// Reads the activity log (R239).
+    pub fn activities(&self, query: ActivityQuery) -> Pending<Result<Vec<RecordedActivity>, QueryError>> {
+        self.query(move |_, store, _| store.activities(&query).map_err(QueryError::Store))
+    }
+
+    /// Calls `observer` on the engine thread for everything that happens (R238).
+    pub fn on_activity(&self, observer: impl Fn(&Activity) + Send + Sync + 'static) -> Subscription {
+        self.shared.observed.activity.subscribe(observer)
+    }
+
+    /// Calls `observer` on the engine thread for every sync registration that a script makes or changes (R187).
+    pub fn on_sync_registered(
+        &self,
+        observer: impl Fn(&SyncRegistered) + Send + Sync + 'static,
+    ) -> Subscription {
+        self.shared.observed.registered.subscribe(observer)
+    }
+
+    /// Calls `observer` with true when the first event starts and with false when the last has ended (R178).
+    pub fn on_keep_awake(&self, observer: impl Fn(&bool) + Send + Sync + 'static) -> Subscription {
+        self.shared.observed.keep_awake.subscribe(observer)
+    }
+}
