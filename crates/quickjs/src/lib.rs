@@ -36,7 +36,7 @@ mod storage;
 
 pub use agent::{ConsoleLevel, ConsoleLine};
 pub use clients::{ClientInfo, Clients, MessageSource, NoClients};
-pub use config::RuntimeConfig;
+pub use config::{RuntimeConfig, ScriptExtensions};
 pub use emitter::{LifecycleEvent, RegistrationState, WorkerState};
 pub use error::{OpenError, RegisterWorkerError};
 pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};

@@ -1,6 +1,6 @@
 //! [`Runtime`]: what a host program holds.
 
-use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, State, Worker};
+use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, State, Task, Worker};
 use crate::clients::{Clients, MessageSource};
 use crate::emitter::{LifecycleEvent, RegistrationState};
 use crate::fetch_event::FetchResponder;
@@ -219,6 +219,7 @@ impl WorkerBackend for Runtime {
             // A runtime serves one host; a second one would mix two profiles.
             return;
         }
+        shared.follow_permissions();
         shared.in_background("wakeworker-attach", Shared::reconcile);
     }
 
@@ -261,6 +262,13 @@ impl WorkerBackend for Runtime {
         let shared = self.shared();
         for worker in shared.all_workers() {
             worker.time_out(attempt, shared.config.terminate_grace_ms);
+        }
+    }
+
+    fn post_web_message(&self, registration: WorkerRegistrationId, worker: WorkerId, json: String) {
+        // R221: a worker that is gone, or does not run, gets nothing.
+        if let Some(worker) = self.shared().worker(worker).filter(|w| w.registration == registration) {
+            worker.post(Task::WebMessage(json));
         }
     }
 

@@ -67,8 +67,8 @@ export function oneShotOptions(extensions: Extensions, value: unknown): SyncOpti
     if (maxDelay !== undefined) options.maxDelay = toEnforcedInteger(maxDelay, "maxDelay");
     const { minDelay } = members;
     if (minDelay !== undefined) options.minDelay = toEnforcedInteger(minDelay, "minDelay");
-    if (options.minDelay !== undefined && options.maxDelay !== undefined && options.minDelay > options.maxDelay) {
-      throw new TypeError(`minDelay ${options.minDelay} is greater than maxDelay ${options.maxDelay}`);
+    if (options.minDelay !== undefined && options.maxDelay !== undefined && options.minDelay >= options.maxDelay) {
+      throw new TypeError(`minDelay ${options.minDelay} must be less than maxDelay ${options.maxDelay}`);
     }
   }
   return { ...options, ...conditions(extensions, members) };

@@ -6,7 +6,7 @@ use crate::fetch_event::FetchResponder;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use wakeworker_core::{AttemptId, Tag};
+use wakeworker_core::{AttemptId, PermissionName, PermissionState, Tag};
 
 /// One task. Each is followed by a microtask checkpoint.
 pub(crate) enum Task {
@@ -28,6 +28,10 @@ pub(crate) enum Task {
     RegistrationChanged(String),
     /// The host's network was switched.
     OnLine(bool),
+    /// A permission of the origin changed (R134).
+    PermissionChanged(PermissionName, PermissionState),
+    /// A message of the host program for `chrome.webview`, as JSON (R221).
+    WebMessage(String),
 }
 
 /// The error of a host operation as a script sees it.

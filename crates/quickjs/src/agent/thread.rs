@@ -358,6 +358,10 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
         }
         Task::RegistrationChanged(state) => hooks.get("registrationChanged")?.call((state,)),
         Task::OnLine(on_line) => hooks.get("onLineChanged")?.call((on_line,)),
+        Task::PermissionChanged(name, state) => {
+            hooks.get("permissionChanged")?.call((name.as_str(), host::permission_state_name(state)))
+        }
+        Task::WebMessage(json) => hooks.get("webMessage")?.call((json,)),
     }
 }
 
