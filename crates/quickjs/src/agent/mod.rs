@@ -172,10 +172,7 @@ impl Worker {
     /// process, which for a new one is its installation, and kept for all its later starts.
     pub(crate) fn has_web_messages(&self, shared: &Shared) -> bool {
         *self.web_messages.get_or_init(|| {
-            shared
-                .host
-                .get()
-                .is_some_and(HostHandle::are_web_view_script_apis_enabled_for_service_workers)
+            shared.host.get().is_some_and(HostHandle::are_web_view_script_apis_enabled_for_service_workers)
         })
     }
 

@@ -68,10 +68,25 @@ pub(crate) struct EventTask {
 pub(crate) enum EventKind {
     Install,
     Activate,
-    Sync { tag: Tag, last_chance: bool },
-    PeriodicSync { tag: Tag },
-    Message { data: String, source: MessageSource },
-    Fetch { request: Box<crate::FetchEventRequest>, body: Bytes, responder: FetchResponder },
+    /// `registration` is the JSON of what `event.registration` shows, for scripts that may see it (R231).
+    Sync {
+        tag: Tag,
+        last_chance: bool,
+        registration: Option<String>,
+    },
+    PeriodicSync {
+        tag: Tag,
+        registration: Option<String>,
+    },
+    Message {
+        data: String,
+        source: MessageSource,
+    },
+    Fetch {
+        request: Box<crate::FetchEventRequest>,
+        body: Bytes,
+        responder: FetchResponder,
+    },
 }
 
 impl EventKind {

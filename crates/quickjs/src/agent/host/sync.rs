@@ -8,10 +8,12 @@ use crate::script::Text;
 use rquickjs::Result;
 use serde::Deserialize;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wakeworker::HostHandle;
 use wakeworker_core::{
-    Conditions, NetworkCondition, OneShotOptions, PeriodicOptions, PermissionName, PermissionState,
-    PowerCondition, RegisterError, SyncKind, Tag,
+    Conditions, NetworkCondition, OneShotOptions, PeriodicOptions, PermissionName, PowerCondition,
+    RegisterError, SyncKind, Tag,
 };
 
 // R24: answers are put on this worker's queue by the engine thread, before any event that follows from them.
@@ -22,9 +24,10 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         let settle = state.operation(id);
         let asked = (|| Ok((engine(&state)?, read_tag(tag)?, read_options(options)?.one_shot())))();
         match asked {
-            Ok((host, tag, options)) => host
-                .sync_manager(state.worker.registration)
-                .register_with_then(tag, options, move |result| settle(done(result))),
+            Ok((host, tag, options)) => {
+                host.sync_manager(state.worker.registration)
+                    .register_with_then(tag, options, move |result| settle(done(result)))
+            }
             Err(error) => settle(Err(error)),
         }
     })?;
@@ -33,9 +36,11 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         let settle = state.operation(id);
         let asked = (|| Ok((engine(&state)?, read_tag(tag)?, read_options(options)?.periodic())))();
         match asked {
-            Ok((host, tag, options)) => host
-                .periodic_sync_manager(state.worker.registration)
-                .register_then(tag, options, move |result| settle(done(result))),
+            Ok((host, tag, options)) => host.periodic_sync_manager(state.worker.registration).register_then(
+                tag,
+                options,
+                move |result| settle(done(result)),
+            ),
             Err(error) => settle(Err(error)),
         }
     })?;
@@ -62,13 +67,29 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
             Ok(asked) => asked,
             Err(error) => return settle(Err(error)),
         };
-        let answer = move |result: std::result::Result<bool, RegisterError>| {
-            settle(result.map(|removed| removed.to_string()).map_err(|error| refusal(&error)));
+        // The answer is a boolean, which only the extensions show: whether there was an entry. Both questions are sent by
+        // this thread, one after the other, so that the first is answered before the second is acted on.
+        let existed = Arc::new(AtomicBool::new(false));
+        let (found, wanted) = (existed.clone(), tag.clone());
+        let note = move |tags: std::result::Result<Vec<Tag>, RegisterError>| {
+            found.store(tags.is_ok_and(|tags| tags.contains(&wanted)), Ordering::Release);
+        };
+        let answer = move |result: std::result::Result<(), RegisterError>| {
+            let existed = existed.load(Ordering::Acquire);
+            settle(result.map(|()| existed.to_string()).map_err(|error| refusal(&error)));
         };
         let registration = state.worker.registration;
         match kind {
-            SyncKind::BackgroundSync => host.sync_manager(registration).unregister_then(tag, answer),
-            SyncKind::PeriodicSync => host.periodic_sync_manager(registration).unregister_then(tag, answer),
+            SyncKind::BackgroundSync => {
+                let manager = host.sync_manager(registration);
+                manager.get_tags_then(note);
+                manager.unregister_then(tag, answer);
+            }
+            SyncKind::PeriodicSync => {
+                let manager = host.periodic_sync_manager(registration);
+                manager.get_tags_then(note);
+                manager.unregister_then(tag, answer);
+            }
         }
     })?;
     let state = realm.clone();
@@ -76,11 +97,8 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         let settle = state.operation(id);
         match (|| Ok((engine(&state)?, read_kind(event)?)))() {
             Ok((host, kind)) => {
-                host.sync_registrations_of_then(state.worker.registration, kind, move |result| {
-                    settle(match result {
-                        Ok(found) => Ok(json::sync_registrations(&found)),
-                        Err(error) => Err(HostError::new("UnknownError", error.to_string())),
-                    });
+                host.sync_registrations_of_then(state.worker.registration, kind, move |found| {
+                    settle(Ok(json::sync_registrations(&found)));
                 });
             }
             Err(error) => settle(Err(error)),
@@ -97,11 +115,8 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         match asked {
             Ok((host, name)) => {
                 let key = state.worker.storage_key.clone();
-                host.permission_state_then(key, name, move |result| {
-                    settle(match result {
-                        Ok(found) => Ok(format!("\"{}\"", found.as_str())),
-                        Err(error) => Err(HostError::new("UnknownError", error.to_string())),
-                    });
+                host.permission_state_then(key, name, move |found| {
+                    settle(Ok(format!("\"{}\"", found.as_str())))
                 });
             }
             Err(error) => settle(Err(error)),
@@ -152,7 +167,8 @@ impl SyncOptions {
 }
 
 fn engine(realm: &Realm) -> std::result::Result<HostHandle, HostError> {
-    let missing = || HostError::new("InvalidStateError", "Background Sync is not available: the runtime has no host");
+    let missing =
+        || HostError::new("InvalidStateError", "Background Sync is not available: the runtime has no host");
     realm.shared.host.get().cloned().ok_or_else(missing)
 }
 
