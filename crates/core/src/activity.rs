@@ -1,7 +1,7 @@
 //! What happened to an entry, for logs, tools and support (R238).
 
 use crate::{
-    FailureReason, PermissionName, PermissionState, StorageKey, SyncKind, Tag, Timestamp,
+    FailureReason, PermissionName, PermissionState, Power, StorageKey, SyncKind, Tag, Timestamp,
     WorkerRegistrationId,
 };
 use alloc::boxed::Box;
@@ -57,8 +57,23 @@ pub enum ActivityEvent {
         /// The DOMException name that the script saw.
         error: &'static str,
     },
-    /// A periodic entry was removed by the script.
+    /// An entry was removed by the script.
     Unregistered,
+    /// An entry was cancelled by the host (R245).
+    Cancelled,
+    /// A one-off entry was dropped because its latest time passed (R247).
+    Expired,
+    /// A periodic entry will not fire until it is revived (R113).
+    Suspended,
+    /// A suspended entry may fire again (R113).
+    Revived,
+    /// A round of periodic events was fired together (R115).
+    Round {
+        /// How many events.
+        events: usize,
+    },
+    /// The power supply or a saving mode changed.
+    PowerChanged(Power),
     /// An event was dispatched.
     Dispatched {
         /// Its `lastChance`.

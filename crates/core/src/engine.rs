@@ -5,8 +5,8 @@ use crate::permission::Permissions;
 use crate::schedule::Schedule;
 use crate::{
     Activity, ActivityEvent, AttemptId, AttemptOutcome, Change, Config, Connection, Dispatch, Effect,
-    InFlight, Input, Now, RegisterError, RequestId, Resolution, RestoreError, Snapshot, Step, StorageKey,
-    SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag, Wakeup, WorkerRegistration,
+    InFlight, Input, Now, OneShotOptions, RegisterError, RequestId, Resolution, RestoreError, Snapshot, Step,
+    StorageKey, SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag, Wakeup, WorkerRegistration,
     WorkerRegistrationId, one_shot,
 };
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -105,9 +105,26 @@ impl Engine {
         self.handle_due(now, step);
         match input {
             Input::TimePassed => {}
-            Input::RegisterOneShot { request, registration, tag } => {
+            Input::RegisterOneShot { request, options, .. } if options != OneShotOptions::default() => {
+                refuse(request, "a one-off registration with options", step);
+            }
+            Input::RegisterOneShot { request, registration, tag, .. } => {
                 one_shot::register(self, now, request, registration, tag, step);
             }
+            Input::RegisterPeriodic { request, .. } => refuse(request, "periodic sync", step),
+            Input::Unregister { request, .. } => refuse(request, "`unregister`", step),
+            Input::DispatchPeriodic { request, .. } => {
+                refuse(request, "the dispatch of periodic events", step)
+            }
+            Input::FireSync { request, .. } => refuse(request, "the dispatch of entries", step),
+            Input::CancelSync { request, .. } => refuse(request, "the cancelling of entries", step),
+            Input::FireDue { request } => refuse(request, "firing what is due", step),
+            Input::PowerChanged(_)
+            | Input::ReachabilityChanged { .. }
+            | Input::EmulateOffline { .. }
+            | Input::EngagementChanged { .. }
+            | Input::SetActiveUse { .. }
+            | Input::AllowWithoutWindow { .. } => {}
             Input::GetTags { request, registration, kind } => {
                 step.effects.push(Effect::Resolve(request, Resolution::Tags(self.tags(registration, kind))));
             }
@@ -127,7 +144,7 @@ impl Engine {
                 self.clients.open(client, storage_key, frame_type);
             }
             Input::ClientClosed { client } => self.clients.close(client),
-            Input::NetworkChanged(connection) => self.network_changed(now, connection, step),
+            Input::NetworkChanged { connection, .. } => self.network_changed(now, connection, step),
             Input::PermissionChanged { storage_key, name, state } => {
                 if self.permissions.set(storage_key.clone(), name, state) {
                     let event = ActivityEvent::PermissionChanged { name, state };
@@ -215,7 +232,7 @@ impl Engine {
         &mut self,
         now: Now,
         sync: Option<SyncRegistrationId>,
-        request: Option<RequestId>,
+        requests: alloc::vec::Vec<RequestId>,
         mut dispatch: Dispatch,
         step: &mut Step,
     ) -> AttemptId {
@@ -225,7 +242,7 @@ impl Engine {
             step.effects.push(Effect::KeepAwake(true)); // R178
         }
         let deadline = now.mono.plus_ms(dispatch.timeout_ms); // R85
-        self.adopt_attempt(InFlight { dispatch: dispatch.clone(), sync, request, deadline });
+        self.adopt_attempt(InFlight { dispatch: dispatch.clone(), sync, requests, deadline });
         step.effects.push(Effect::Dispatch(dispatch));
         self.last_attempt
     }
@@ -283,13 +300,14 @@ impl Engine {
     fn attempt_ended(&mut self, now: Now, attempt: AttemptId, outcome: AttemptOutcome, step: &mut Step) {
         let Some(ended) = self.attempts.remove(&attempt) else { return }; // a late answer
         self.schedule.remove_timeout(ended.deadline, attempt);
-        match (ended.sync, ended.request) {
-            (Some(sync), _) => one_shot::attempt_ended(self, now, sync, &ended.dispatch, outcome, step),
-            (None, Some(request)) => {
+        match ended.sync {
+            Some(sync) => one_shot::attempt_ended(self, now, sync, &ended.dispatch, outcome, step),
+            None => {
                 self.record_outcome(now, &ended.dispatch, &outcome, step);
-                step.effects.push(Effect::Resolve(request, Resolution::Outcome(outcome)));
+                for request in ended.requests {
+                    step.effects.push(Effect::Resolve(request, Resolution::Outcome(outcome.clone())));
+                }
             }
-            (None, None) => {}
         }
         if self.attempts.is_empty() {
             step.effects.push(Effect::KeepAwake(false));
@@ -365,7 +383,7 @@ impl Engine {
             timeout_ms: self.event_duration_max_ms(kind, last_chance),
             needs_network: false, // D23: a tool has complete control.
         };
-        self.begin_attempt(now, None, Some(request), dispatch, step);
+        self.begin_attempt(now, None, alloc::vec![request], dispatch, step);
     }
 
     fn record_of_key(&self, now: Now, storage_key: StorageKey, event: ActivityEvent, step: &mut Step) {
@@ -390,6 +408,10 @@ impl Entry {
     pub(crate) fn is_one_shot(&self) -> bool {
         self.record.options == SyncOptions::OneShot
     }
+}
+
+fn refuse(request: RequestId, feature: &'static str, step: &mut Step) {
+    step.effects.push(Effect::Reject(request, RegisterError::Unsupported { feature }));
 }
 
 fn check_config(config: &Config) -> Result<(), RestoreError> {

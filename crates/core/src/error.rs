@@ -21,17 +21,55 @@ pub enum RegisterError {
     },
     /// The worker registration does not exist, or exists no longer (R37).
     NoRegistration,
+    /// There is no such sync registration; it may have completed.
+    NoSyncRegistration,
+    /// The worker object that the host dispatched on is no longer the active worker (R206, D25).
+    WorkerGone,
+    /// There are as many entries already as the limit allows (R173).
+    TooManyRegistrations {
+        /// What is limited.
+        limit: RegistrationLimit,
+        /// The limit.
+        entries_max: usize,
+    },
+    /// The latest time is not later than the earliest (R247).
+    EmptyWindow {
+        /// The earliest time, in milliseconds after the registration.
+        earliest_ms: u64,
+        /// The latest time, in milliseconds after the registration.
+        latest_ms: u64,
+    },
+    /// The host has not switched this extension on (R223, R246).
+    Unsupported {
+        /// What was asked for.
+        feature: &'static str,
+    },
     /// The store could not write or read (R36); nothing was changed.
     Storage,
     /// The host is shutting down.
     ShuttingDown,
 }
 
+/// What a limit on the number of entries counts (R173).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationLimit {
+    /// The entries of one worker registration.
+    PerWorkerRegistration,
+    /// The entries of all worker registrations of one origin.
+    PerOrigin,
+}
+
 impl RegisterError {
     /// The name of the DOMException that a script sees.
     pub fn dom_exception_name(&self) -> &'static str {
         match self {
-            RegisterError::NoActiveWorker | RegisterError::NoRegistration => "InvalidStateError",
+            RegisterError::NoActiveWorker | RegisterError::NoRegistration | RegisterError::WorkerGone => {
+                "InvalidStateError"
+            }
+            RegisterError::NoSyncRegistration => "NotFoundError",
+            RegisterError::TooManyRegistrations { .. } => "QuotaExceededError",
+            RegisterError::EmptyWindow { .. } => "DataError",
+            RegisterError::Unsupported { .. } => "NotSupportedError",
             RegisterError::PermissionDenied => "NotAllowedError",
             RegisterError::NoWindow | RegisterError::TagTooLong { .. } => "InvalidAccessError",
             RegisterError::Storage | RegisterError::ShuttingDown => "UnknownError",
@@ -53,6 +91,30 @@ impl fmt::Display for RegisterError {
                 write!(f, "the tag has {bytes} bytes; at most {bytes_max} are allowed")
             }
             RegisterError::NoRegistration => f.write_str("the service worker registration has been unregistered"),
+            RegisterError::NoSyncRegistration => {
+                f.write_str("there is no such sync registration; it has completed, was removed or never existed")
+            }
+            RegisterError::WorkerGone => f.write_str(
+                "this worker is no longer the active one; fetch the active worker of the registration again",
+            ),
+            RegisterError::TooManyRegistrations { limit, entries_max } => {
+                let owner = match limit {
+                    RegistrationLimit::PerWorkerRegistration => "service worker registration",
+                    RegistrationLimit::PerOrigin => "origin",
+                };
+                write!(
+                    f,
+                    "the {owner} has {entries_max} sync registrations already, which is the limit; \
+                     reuse a tag, or unregister one"
+                )
+            }
+            RegisterError::EmptyWindow { earliest_ms, latest_ms } => write!(
+                f,
+                "the latest time ({latest_ms} ms) must be greater than the earliest time ({earliest_ms} ms)"
+            ),
+            RegisterError::Unsupported { feature } => {
+                write!(f, "{feature} is not switched on in the configuration of the host")
+            }
             RegisterError::Storage => f.write_str("the registration could not be stored; nothing was changed"),
             RegisterError::ShuttingDown => f.write_str("the host is shutting down"),
         }

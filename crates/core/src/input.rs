@@ -1,6 +1,9 @@
 //! Everything that can happen to the engine.
 
-use crate::{ActiveWorker, AttemptId, ClientId, RequestId, StorageKey, SyncKind, Tag, WorkerRegistrationId};
+use crate::{
+    ActiveWorker, AttemptId, ClientId, ExtraInterval, NetworkId, OneShotOptions, PeriodicOptions, Power,
+    RequestId, StorageKey, SyncKind, SyncRegistrationId, Tag, WorkerId, WorkerRegistrationId,
+};
 use alloc::boxed::Box;
 use alloc::string::String;
 
@@ -17,6 +20,30 @@ pub enum Input {
         request: RequestId,
         /// The worker registration whose `sync` was used.
         registration: WorkerRegistrationId,
+        /// The tag.
+        tag: Tag,
+        /// What it asks for beyond the specification; the default for a plain `register(tag)`.
+        options: OneShotOptions,
+    },
+    /// `periodicSync.register(tag, options)` (periodic specification, `register`).
+    RegisterPeriodic {
+        /// The promise.
+        request: RequestId,
+        /// The worker registration whose `periodicSync` was used.
+        registration: WorkerRegistrationId,
+        /// The tag.
+        tag: Tag,
+        /// The interval, and what the older explainer lets it ask for.
+        options: PeriodicOptions,
+    },
+    /// `periodicSync.unregister(tag)` (R44–R46), or the opt-in `sync.unregister(tag)` (R246).
+    Unregister {
+        /// The promise.
+        request: RequestId,
+        /// The worker registration whose manager was used.
+        registration: WorkerRegistrationId,
+        /// Which manager.
+        kind: SyncKind,
         /// The tag.
         tag: Tag,
     },
@@ -81,7 +108,50 @@ pub enum Input {
     },
 
     /// The connection changed, or was read for the first time (R55, R56).
-    NetworkChanged(Connection),
+    NetworkChanged {
+        /// The kind of connection.
+        connection: Connection,
+        /// Which network it is, if the host can tell (R121).
+        network: Option<NetworkId>,
+    },
+    /// The power supply or a saving mode changed (R117, R227).
+    PowerChanged(Power),
+    /// The host has its own opinion whether an origin can be reached now (R57). Unstated means that it can.
+    ReachabilityChanged {
+        /// Which origin.
+        storage_key: StorageKey,
+        /// Whether it can be reached.
+        reachable: bool,
+    },
+    /// A tool makes one worker registration appear offline, or gives that up. Counted: as many releases as requests (R241).
+    EmulateOffline {
+        /// Which worker registration.
+        registration: WorkerRegistrationId,
+        /// True to appear offline, false to release one earlier request.
+        offline: bool,
+    },
+    /// The host's extra amount for an origin is another one, or is stated for the first time (R112, R113).
+    EngagementChanged {
+        /// Whose.
+        storage_key: StorageKey,
+        /// The amount from now on.
+        extra: ExtraInterval,
+    },
+    /// The user is, or is no longer, busy with an origin: while so, the gaps between its periodic events are lifted, but
+    /// never a minimum interval (R250).
+    SetActiveUse {
+        /// Which origin.
+        storage_key: StorageKey,
+        /// Whether it is in active use.
+        active: bool,
+    },
+    /// The host lets an origin register without an open window, or no longer (R249).
+    AllowWithoutWindow {
+        /// Which origin.
+        storage_key: StorageKey,
+        /// Whether it is allowed.
+        allowed: bool,
+    },
     /// A permission of an origin changed, or is stated for the first time.
     PermissionChanged {
         /// Whose permission.
@@ -111,6 +181,39 @@ pub enum Input {
         tag: Tag,
         /// The `lastChance` of a `sync` event.
         last_chance: bool,
+    },
+    /// The host dispatches the event of a periodic entry, whatever its interval (WebView2's `DispatchPeriodicSyncEvent`,
+    /// R195–R206, D21–D25). Answered with a [`crate::SyncOperationStatus`] when the event has ended.
+    DispatchPeriodic {
+        /// Answered with the status.
+        request: RequestId,
+        /// The worker registration.
+        registration: WorkerRegistrationId,
+        /// The worker object that the host dispatches on; refused if it is no longer the active one (D25).
+        worker: Option<WorkerId>,
+        /// The tag.
+        tag: Tag,
+        /// Demands connectivity, and answers "other error" without it (D23).
+        needs_network: bool,
+    },
+    /// The host fires an entry of either kind now, whatever holds it back (R245). Answered with the outcome.
+    FireSync {
+        /// Answered with the outcome.
+        request: RequestId,
+        /// Which entry.
+        sync: SyncRegistrationId,
+    },
+    /// The host cancels an entry of either kind. Its running event goes on (R245).
+    CancelSync {
+        /// Answered when the removal is durable.
+        request: RequestId,
+        /// Which entry.
+        sync: SyncRegistrationId,
+    },
+    /// The host has everything fired that may fire now, and is told when those events have ended (R182).
+    FireDue {
+        /// Answered with the number of events.
+        request: RequestId,
     },
 }
 

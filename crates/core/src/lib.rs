@@ -26,7 +26,12 @@
 //!         active: Some(ActiveWorker { id: WorkerId(1), activated: true }),
 //!         script_url: None,
 //!     },
-//!     Input::RegisterOneShot { request: RequestId(2), registration: WorkerRegistrationId(1), tag: "outbox".into() },
+//!     Input::RegisterOneShot {
+//!         request: RequestId(2),
+//!         registration: WorkerRegistrationId(1),
+//!         tag: "outbox".into(),
+//!         options: OneShotOptions::default(),
+//!     },
 //! ] {
 //!     engine.handle_input(now, input, &mut step);
 //! }
@@ -35,7 +40,7 @@
 //!
 //! // The network comes, and the event is fired.
 //! let mut step = Step::default();
-//! engine.handle_input(now, Input::NetworkChanged(Connection::Wifi), &mut step);
+//! engine.handle_input(now, Input::NetworkChanged { connection: Connection::Wifi, network: None }, &mut step);
 //! assert!(step.effects.iter().any(|effect| matches!(effect, Effect::Dispatch(_))));
 //! # Ok::<(), RestoreError>(())
 //! ```
@@ -54,12 +59,14 @@ mod explain;
 mod id;
 mod input;
 mod one_shot;
+mod options;
 mod permission;
 mod registration;
 mod retry;
 mod schedule;
 mod service_worker;
 mod snapshot;
+mod status;
 mod step;
 mod storage_key;
 mod tag;
@@ -67,19 +74,24 @@ mod time;
 mod view;
 
 pub use activity::{Activity, ActivityEvent};
-pub use config::{Config, PeriodicDispatch};
+pub use config::{CoalescePolicy, Config, PeriodicDispatch};
 pub use engine::Engine;
-pub use error::{RegisterError, RestoreError};
-pub use explain::{Reason, SyncStatus};
+pub use error::{RegisterError, RegistrationLimit, RestoreError};
+pub use explain::{Reason, SyncStatus, UnmetCondition};
 pub use id::{AttemptId, ClientId, RequestId, SyncRegistrationId, WorkerId, WorkerRegistrationId};
 pub use input::{
     AttemptOutcome, Connection, FailureReason, FrameType, Input, PermissionName, PermissionState,
+};
+pub use options::{
+    Conditions, ExtraInterval, NetworkCondition, NetworkId, OneShotOptions, PeriodicOptions, Power,
+    PowerCondition,
 };
 pub use registration::{
     ActiveWorker, SyncKind, SyncOptions, SyncRegistration, SyncState, WorkerRegistration,
 };
 pub use schedule::{Wakeup, WakeupReason};
-pub use snapshot::{InFlight, Snapshot};
+pub use snapshot::{InFlight, LastRound, Snapshot};
+pub use status::SyncOperationStatus;
 pub use step::{Change, Dispatch, Durability, Effect, Resolution, Step, SyncRegistered};
 pub use storage_key::StorageKey;
 pub use tag::Tag;

@@ -319,6 +319,9 @@ fn create(
         interrupted_starts: 0,
         attempts_max,
         not_before: None,
+        not_after: None,
+        conditions: crate::Conditions::default(),
+        network: None,
         reregistered_while_firing: false,
     };
     engine.entries.insert(id, Entry::new(record));
@@ -354,7 +357,7 @@ fn fire_if_possible(engine: &mut Engine, now: Now, id: SyncRegistrationId, step:
     };
     let event = ActivityEvent::Dispatched { last_chance, attempt: attempt_number, background };
     record_of(engine, now, id, event, step);
-    let attempt = engine.begin_attempt(now, Some(id), None, dispatch, step); // 2
+    let attempt = engine.begin_attempt(now, Some(id), alloc::vec::Vec::new(), dispatch, step); // 2
     if let Some(entry) = engine.entries.get_mut(&id) {
         entry.phase = Phase::Firing(attempt); // 1
         entry.record.interrupted_starts += 1; // until it ends (R169)

@@ -1,6 +1,8 @@
 //! The two durable records: worker registrations and sync registrations.
 
-use crate::{StorageKey, SyncRegistrationId, Tag, Timestamp, WorkerId, WorkerRegistrationId};
+use crate::{
+    Conditions, NetworkId, StorageKey, SyncRegistrationId, Tag, Timestamp, WorkerId, WorkerRegistrationId,
+};
 use alloc::string::String;
 
 /// The two sync APIs (R184; the numbers are WebView2's).
@@ -56,8 +58,15 @@ pub struct SyncRegistration {
     pub interrupted_starts: u32,
     /// Attempts allowed in total, fixed when it was registered (R83).
     pub attempts_max: u32,
-    /// One-off: end of the back-off delay (R77). `None` when it waits for nothing but connectivity.
+    /// End of the back-off delay (R77, R129), or the earliest time that a one-off registration asked for (R247).
+    /// `None` when nothing of the kind is running.
     pub not_before: Option<Timestamp>,
+    /// One-off: no event starts later than this, and the entry is then dropped (R247).
+    pub not_after: Option<Timestamp>,
+    /// What must hold for its events, beside the rules for all.
+    pub conditions: Conditions,
+    /// The network on which it was registered (R121).
+    pub network: Option<NetworkId>,
     /// Registered again while its event ran (R30).
     pub reregistered_while_firing: bool,
 }
@@ -108,7 +117,8 @@ pub enum SyncState {
     Firing,
     /// Registered again while its event runs.
     ReregisteredWhileFiring,
-    /// One-off: the last attempt failed, the back-off delay is running.
+    /// The last attempt failed, the back-off delay is running (the periodic specification says `firing` to this), or
+    /// the earliest time of a one-off entry has not come.
     Waiting,
     /// Periodic: kept, but never fires until it is revived (R113).
     Suspended,

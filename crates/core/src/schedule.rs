@@ -23,6 +23,14 @@ pub enum WakeupReason {
     EventTimeout(AttemptId),
     /// An event did not reach its worker although the engine is online: entries are looked at again (R54).
     Recheck,
+    /// The earliest time of a one-off entry comes (R247).
+    EarliestReached(SyncRegistrationId),
+    /// The latest time of a one-off entry passes (R247).
+    LatestPassed(SyncRegistrationId),
+    /// A round of periodic events is due; this is the entry that is due first (R115).
+    PeriodicRound(SyncRegistrationId),
+    /// An origin that had too many events may have the next one (R173).
+    EventAllowed,
 }
 
 impl fmt::Display for WakeupReason {
@@ -31,6 +39,18 @@ impl fmt::Display for WakeupReason {
             WakeupReason::RetryDue(sync) => write!(f, "retry of sync registration {sync} is due"),
             WakeupReason::EventTimeout(attempt) => write!(f, "time limit of event {attempt}"),
             WakeupReason::Recheck => f.write_str("an event that did not reach its worker is tried again"),
+            WakeupReason::EarliestReached(sync) => {
+                write!(f, "the earliest time of sync registration {sync} comes")
+            }
+            WakeupReason::LatestPassed(sync) => {
+                write!(f, "the latest time of sync registration {sync} passes")
+            }
+            WakeupReason::PeriodicRound(sync) => {
+                write!(f, "a round of periodic events is due, sync registration {sync} first")
+            }
+            WakeupReason::EventAllowed => {
+                f.write_str("an origin that had too many events may have its next one")
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What comes out of the engine: changes that must be durable first, then effects (design decision 2).
 
 use crate::{
-    Activity, AttemptId, AttemptOutcome, RegisterError, RequestId, SyncKind, SyncRegistration,
-    SyncRegistrationId, Tag, WorkerId, WorkerRegistration, WorkerRegistrationId,
+    Activity, AttemptId, AttemptOutcome, LastRound, RegisterError, RequestId, StorageKey, SyncKind,
+    SyncOperationStatus, SyncRegistration, SyncRegistrationId, Tag, Timestamp, WorkerId, WorkerRegistration,
+    WorkerRegistrationId,
 };
 use alloc::vec::Vec;
 
@@ -45,6 +46,20 @@ pub enum Change {
     PutSyncRegistration(SyncRegistration),
     /// Delete a sync registration.
     RemoveSyncRegistration(SyncRegistrationId),
+    /// Insert or replace the time at which a periodic event of an origin last succeeded (R125).
+    PutOriginFire {
+        /// Whose.
+        storage_key: StorageKey,
+        /// When.
+        last_fire: Timestamp,
+    },
+    /// Forget when a periodic event of an origin last succeeded.
+    RemoveOriginFire {
+        /// Whose.
+        storage_key: StorageKey,
+    },
+    /// Replace what is known of the last round of periodic events (R108).
+    PutLastRound(LastRound),
     /// Append to the activity log.
     Record(Activity),
 }
@@ -78,6 +93,13 @@ pub enum Resolution {
     WorkerRegistration(WorkerRegistrationId),
     /// How the dispatched event ended.
     Outcome(AttemptOutcome),
+    /// How the periodic event that the host dispatched ended (R201: also a failed one is an answer).
+    Status(SyncOperationStatus),
+    /// How many events were fired, all of which have ended (R182).
+    Fired {
+        /// How many.
+        events: usize,
+    },
 }
 
 /// An event for a worker.

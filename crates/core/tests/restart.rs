@@ -251,7 +251,11 @@ fn records_that_contradict_themselves_are_made_whole() {
     let mut engine =
         Engine::restore(world.config.clone(), world.snapshot(), world.now, &mut step).expect("valid");
     engine.check_invariants();
-    engine.handle_input(world.now, Input::NetworkChanged(Connection::Wifi), &mut step);
+    engine.handle_input(
+        world.now,
+        Input::NetworkChanged { connection: Connection::Wifi, network: None },
+        &mut step,
+    );
     engine.check_invariants();
     let dispatched = step.effects.iter().find_map(|effect| match effect {
         Effect::Dispatch(dispatch) => Some(dispatch.last_chance),

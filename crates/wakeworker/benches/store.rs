@@ -191,6 +191,9 @@ fn entry(id: u64) -> SyncRegistration {
         interrupted_starts: 0,
         attempts_max: 3,
         not_before: None,
+        not_after: None,
+        conditions: Conditions::default(),
+        network: None,
         reregistered_while_firing: false,
     }
 }

@@ -246,7 +246,8 @@ impl Driver {
         let attempt = dispatch.attempt;
         if dispatch.needs_network && !self.network.get().is_online() {
             // R54, D11: the news of the lost connection may still be on its way to the engine.
-            self.host.send(Message::Input(Input::NetworkChanged(Connection::None)));
+            self.host
+                .send(Message::Input(Input::NetworkChanged { connection: Connection::None, network: None }));
             self.host.attempt_ended(attempt, AttemptOutcome::NotDispatched);
             return;
         }
@@ -266,7 +267,7 @@ impl Driver {
     /// store (design decision 3; R36). What nobody repeats is kept, so that no event is fired twice (R171).
     fn fail_batch(&mut self, now: Now, kept: Vec<Input>) {
         let running: Vec<RequestId> =
-            self.running.values().filter_map(|in_flight| in_flight.request).collect();
+            self.running.values().flat_map(|in_flight| in_flight.requests.iter().copied()).collect();
         let refused = self.requests.extract_if(|request, _| !running.contains(request));
         for (_, answer) in refused.collect::<Vec<_>>() {
             answer.give(Err(RegisterError::Storage));

@@ -143,7 +143,7 @@ impl Connections {
         let (told, changed) = (handle.clone(), cell.clone());
         network.start(Box::new(move |connection| {
             changed.set(connection);
-            told.input(Input::NetworkChanged(connection)); // R55, R56
+            told.input(Input::NetworkChanged { connection, network: None }); // R55, R56
         }));
         network
     }

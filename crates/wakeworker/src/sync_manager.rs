@@ -1,7 +1,9 @@
 //! `registration.sync` in the shape of the web (one-off specification, section 1.2 of the requirements).
 
 use crate::{HostHandle, Pending};
-use wakeworker_core::{Input, RegisterError, Resolution, SyncKind, Tag, WorkerRegistrationId};
+use wakeworker_core::{
+    Input, OneShotOptions, RegisterError, Resolution, SyncKind, Tag, WorkerRegistrationId,
+};
 
 /// The one-off sync registrations of one worker registration (R3).
 #[derive(Clone, Debug)]
@@ -24,7 +26,12 @@ impl SyncManager {
     /// may only enqueue.
     pub fn register_then(&self, tag: Tag, done: impl FnOnce(Result<(), RegisterError>) + Send + 'static) {
         let registration = self.registration;
-        let input = |request| Input::RegisterOneShot { request, registration, tag };
+        let input = |request| Input::RegisterOneShot {
+            request,
+            registration,
+            tag,
+            options: OneShotOptions::default(),
+        };
         self.host.ask(input, move |answer| done(answer.map(drop)));
     }
 

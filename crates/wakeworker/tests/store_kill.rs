@@ -127,6 +127,9 @@ fn entry(step: u64, attempts: u32) -> SyncRegistration {
         interrupted_starts: 0,
         attempts_max: 3,
         not_before: (attempts > 0).then_some(Timestamp(step as i64 + 1)),
+        not_after: None,
+        conditions: Conditions::default(),
+        network: None,
         reregistered_while_firing: false,
     }
 }

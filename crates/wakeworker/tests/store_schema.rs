@@ -44,6 +44,9 @@ fn content() -> (Vec<WorkerRegistration>, Vec<SyncRegistration>, Vec<Activity>) 
         interrupted_starts: 1,
         attempts_max: 3,
         not_before: Some(Timestamp(1_795_000_300_000)),
+        not_after: None,
+        conditions: Conditions::default(),
+        network: None,
         reregistered_while_firing: true,
     };
     let periodic = SyncRegistration {
@@ -58,6 +61,9 @@ fn content() -> (Vec<WorkerRegistration>, Vec<SyncRegistration>, Vec<Activity>) 
         attempts: 0,
         interrupted_starts: 0,
         not_before: None,
+        not_after: None,
+        conditions: Conditions::default(),
+        network: None,
         reregistered_while_firing: false,
         ..one_shot
     };

@@ -22,6 +22,8 @@ pub struct World {
     pub trace: Vec<Seen>,
     pub stored_workers: BTreeMap<WorkerRegistrationId, WorkerRegistration>,
     pub stored_syncs: BTreeMap<SyncRegistrationId, SyncRegistration>,
+    pub stored_origin_fires: BTreeMap<StorageKey, Timestamp>,
+    pub stored_last_round: Option<LastRound>,
     pub last_durability: Durability,
     pub last_changes: usize,
     next_request: u64,
@@ -56,6 +58,8 @@ impl World {
             trace: Vec::new(),
             stored_workers: BTreeMap::new(),
             stored_syncs: BTreeMap::new(),
+            stored_origin_fires: BTreeMap::new(),
+            stored_last_round: None,
             last_durability: Durability::Lazy,
             last_changes: 0,
             next_request: 1,
@@ -136,7 +140,7 @@ impl World {
     }
 
     pub fn network(&mut self, connection: Connection) {
-        self.input(Input::NetworkChanged(connection));
+        self.input(Input::NetworkChanged { connection, network: None });
     }
 
     pub fn permission(&mut self, name: PermissionName, state: PermissionState) {
@@ -150,7 +154,7 @@ impl World {
 
     pub fn register_at(&mut self, registration: WorkerRegistrationId, tag: Tag) -> Result<(), RegisterError> {
         let request = self.request();
-        self.input(Input::RegisterOneShot { request, registration, tag });
+        self.input(Input::RegisterOneShot { request, registration, tag, options: OneShotOptions::default() });
         self.answer(request).map(drop)
     }
 
@@ -229,6 +233,8 @@ impl World {
         Snapshot {
             worker_registrations: self.stored_workers.values().cloned().collect(),
             sync_registrations: self.stored_syncs.values().cloned().collect(),
+            origin_fires: self.stored_origin_fires.clone().into_iter().collect(),
+            last_round: self.stored_last_round,
             ..Snapshot::default()
         }
     }
@@ -274,6 +280,13 @@ impl World {
                 }
                 Change::PutSyncRegistration(sync) => drop(self.stored_syncs.insert(sync.id, sync)),
                 Change::RemoveSyncRegistration(id) => drop(self.stored_syncs.remove(&id)),
+                Change::PutOriginFire { storage_key, last_fire } => {
+                    self.stored_origin_fires.insert(storage_key, last_fire);
+                }
+                Change::RemoveOriginFire { storage_key } => {
+                    self.stored_origin_fires.remove(&storage_key);
+                }
+                Change::PutLastRound(round) => self.stored_last_round = Some(round),
                 Change::Record(activity) => self.log.push(activity),
             }
         }

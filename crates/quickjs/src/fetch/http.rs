@@ -92,6 +92,10 @@ fn start_io(limits: Limits) -> Result<Io, String> {
     Ok(Io { client: client(limits)?, handle, _stop: stop })
 }
 
+/// How long an unused connection is kept: less than a worker that has nothing to do, so that a timer for it never wakes
+/// a machine whose workers are stopped.
+const CONNECTION_IDLE_MAX: Duration = Duration::from_secs(10);
+
 fn client(limits: Limits) -> Result<reqwest::Client, String> {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls()?)
@@ -102,6 +106,7 @@ fn client(limits: Limits) -> Result<reqwest::Client, String> {
         .connect_timeout(limits.connect_timeout)
         .read_timeout(limits.idle_timeout)
         .timeout(limits.fetch_timeout)
+        .pool_idle_timeout(CONNECTION_IDLE_MAX)
         .dns_resolver(Resolver)
         .build()
         .map_err(|error| format!("the HTTP client cannot be made: {}", chain(&error)))

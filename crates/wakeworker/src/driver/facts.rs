@@ -37,6 +37,6 @@ impl Facts {
         let permissions = self.permissions.iter().map(|((storage_key, name), &state)| {
             Input::PermissionChanged { storage_key: storage_key.clone(), name: *name, state }
         });
-        clients.chain(permissions).chain([Input::NetworkChanged(connection)])
+        clients.chain(permissions).chain([Input::NetworkChanged { connection, network: None }])
     }
 }

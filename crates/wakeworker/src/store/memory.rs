@@ -7,8 +7,8 @@ use super::{
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wakeworker_core::{
-    Activity, Change, Durability, Snapshot, SyncRegistration, SyncRegistrationId, WorkerRegistration,
-    WorkerRegistrationId,
+    Activity, Change, Durability, LastRound, Snapshot, StorageKey, SyncRegistration, SyncRegistrationId,
+    Timestamp, WorkerRegistration, WorkerRegistrationId,
 };
 
 /// A profile in memory: nothing is ever written to a disk (R147).
@@ -27,6 +27,8 @@ struct Profile {
     last_id: u64,
     worker_registrations: BTreeMap<WorkerRegistrationId, WorkerRegistration>,
     sync_registrations: BTreeMap<SyncRegistrationId, SyncRegistration>,
+    origin_fires: BTreeMap<StorageKey, Timestamp>,
+    last_round: Option<LastRound>,
     limits: ActivityLimits,
     activities: VecDeque<RecordedActivity>,
     last_activity_id: u64,
@@ -82,6 +84,8 @@ impl Store for MemoryStore {
             snapshot: Snapshot {
                 worker_registrations: profile.worker_registrations.values().cloned().collect(),
                 sync_registrations,
+                origin_fires: profile.origin_fires.clone().into_iter().collect(),
+                last_round: profile.last_round,
                 last_id: profile.last_id,
                 ..Snapshot::default()
             },
@@ -149,6 +153,13 @@ impl Profile {
             Change::RemoveSyncRegistration(id) => {
                 self.sync_registrations.remove(id);
             }
+            Change::PutOriginFire { storage_key, last_fire } => {
+                self.origin_fires.insert(storage_key.clone(), *last_fire);
+            }
+            Change::RemoveOriginFire { storage_key } => {
+                self.origin_fires.remove(storage_key);
+            }
+            Change::PutLastRound(round) => self.last_round = Some(*round),
             Change::Record(activity) => self.record(activity),
         }
     }

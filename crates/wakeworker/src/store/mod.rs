@@ -125,6 +125,9 @@ fn id_problem(changes: &[Change]) -> Option<String> {
             Change::RemoveWorkerRegistration(id) => [id.0, 0],
             Change::PutSyncRegistration(sync) => [sync.id.0, sync.worker_registration.0],
             Change::RemoveSyncRegistration(id) => [id.0, 0],
+            Change::PutOriginFire { .. } | Change::RemoveOriginFire { .. } | Change::PutLastRound(_) => {
+                [0, 0]
+            }
             Change::Record(activity) => [activity.registration.map_or(0, |id| id.0), 0],
         };
         let id = ids.into_iter().find(|&id| i64::try_from(id).is_err())?;

@@ -29,6 +29,10 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+/// How long an unused connection is kept. A timer watches it, and a gateway that nobody uses should not wake up for
+/// long.
+const CONNECTION_IDLE_MAX: Duration = Duration::from_secs(10);
+
 /// Headers that speak of one connection, not of the message (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] =
     [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
@@ -45,7 +49,8 @@ impl ReverseProxy {
             // Upgrades to WebSocket exist in HTTP/1 only.
             .http1_only()
             .connect_timeout(timeout)
-            .read_timeout(timeout);
+            .read_timeout(timeout)
+            .pool_idle_timeout(CONNECTION_IDLE_MAX);
         if is_loopback(&server) {
             builder = builder.no_proxy();
         }

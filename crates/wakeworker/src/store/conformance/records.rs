@@ -1,8 +1,8 @@
 //! Records to test with.
 
 use wakeworker_core::{
-    ActiveWorker, Activity, ActivityEvent, FailureReason, PermissionName, PermissionState, StorageKey,
-    SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag, Timestamp, WorkerId,
+    ActiveWorker, Activity, ActivityEvent, Conditions, FailureReason, PermissionName, PermissionState,
+    StorageKey, SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag, Timestamp, WorkerId,
     WorkerRegistration, WorkerRegistrationId,
 };
 
@@ -29,6 +29,9 @@ pub fn sync_registration(id: u64, owner: u64, tag: &str) -> SyncRegistration {
         interrupted_starts: 0,
         attempts_max: 3,
         not_before: None,
+        not_after: None,
+        conditions: Conditions::default(),
+        network: None,
         reregistered_while_firing: false,
     }
 }

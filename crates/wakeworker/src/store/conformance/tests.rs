@@ -87,6 +87,9 @@ fn change() -> impl Strategy<Value = Change> {
                 interrupted_starts: interrupted,
                 attempts_max: max,
                 not_before: not_before.map(Timestamp),
+                not_after: None,
+                conditions: Conditions::default(),
+                network: None,
                 reregistered_while_firing: again,
             })
         }),

@@ -7,8 +7,8 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row, params};
 use std::collections::HashSet;
 use wakeworker_core::{
-    ActiveWorker, Change, StorageKey, SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag,
-    Timestamp, WorkerId, WorkerRegistration, WorkerRegistrationId,
+    ActiveWorker, Change, Conditions, StorageKey, SyncKind, SyncOptions, SyncRegistration,
+    SyncRegistrationId, Tag, Timestamp, WorkerId, WorkerRegistration, WorkerRegistrationId,
 };
 
 /// Writes one change inside the transaction that is open.
@@ -40,6 +40,11 @@ pub(super) fn write(
             if *id > ids.stored {
                 ids.stored = ids.highest;
             }
+        }
+        Change::PutOriginFire { .. } | Change::RemoveOriginFire { .. } | Change::PutLastRound(_) => {
+            // Refused rather than lost: schema 1 has no place for it, and no engine writes it yet.
+            let message = "this schema cannot keep the times of periodic events".to_owned();
+            return Err(rusqlite::Error::InvalidParameterName(message));
         }
         Change::Record(activity) => log::append(connection, activity, limits)?,
     }
@@ -228,6 +233,9 @@ fn read_sync_registration(row: &Row<'_>) -> Result<SyncRegistration, String> {
         interrupted_starts: column(row, 6, "interrupted_starts")?,
         attempts_max: column(row, 7, "attempts_max")?,
         not_before: column::<Option<i64>>(row, 8, "not_before_ms")?.map(Timestamp),
+        not_after: None,
+        conditions: Conditions::default(),
+        network: None,
         reregistered_while_firing: flag(row, 9, "reregistered")?,
     })
 }
