@@ -11,6 +11,7 @@ mod message;
 pub mod network;
 mod observer;
 mod pending;
+pub mod power;
 mod service_worker;
 pub mod store;
 mod sync_manager;

@@ -2,7 +2,10 @@
 //!
 //! * [`ManualPower`] says what it is told: for hosts that know better, and for tests (R183).
 
-#![cfg_attr(feature = "system-network", doc = "* [`SystemPower`] reads it from the operating system, on Linux.")]
+#![cfg_attr(
+    feature = "system-network",
+    doc = "* [`SystemPower`] reads it from the operating system, on Linux."
+)]
 //!
 //! A host without a monitor counts as a machine that is plugged in and saves nothing.
 

@@ -10,13 +10,17 @@ ALTER TABLE sync_registration ADD COLUMN network TEXT;
 
 -- When a periodic event of an origin last succeeded ("time of last fire").
 CREATE TABLE origin_fire (
-    storage_key  TEXT PRIMARY KEY,
+    id           INTEGER PRIMARY KEY,
+    storage_key  TEXT NOT NULL UNIQUE,
     last_fire_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- The last round of periodic events. At most one row.
 CREATE TABLE last_round (
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     time_ms  INTEGER NOT NULL,
-    drift_ms INTEGER NOT NULL -- how far the round was behind its due time, for the alignment of the next one
+    drift_ms INTEGER NOT NULL -- how far the grid of wake-ups has moved forward in all
 ) STRICT;
+
+-- The highest number that an activity had when the log was last cleared: none up to it is given again.
+ALTER TABLE meta ADD COLUMN last_activity_id INTEGER NOT NULL DEFAULT 0;
