@@ -12,6 +12,7 @@ pub mod network;
 mod observer;
 mod pending;
 mod periodic_sync_manager;
+pub mod power;
 mod service_worker;
 pub mod store;
 mod sync_manager;
