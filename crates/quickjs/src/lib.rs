@@ -37,7 +37,7 @@ mod virtual_time;
 
 pub use agent::{ConsoleLevel, ConsoleLine};
 pub use clients::{ClientInfo, Clients, MessageSource, NoClients};
-pub use config::RuntimeConfig;
+pub use config::{RuntimeConfig, ScriptExtensions};
 pub use emitter::{LifecycleEvent, RegistrationState, WorkerState};
 pub use error::{OpenError, RegisterWorkerError};
 pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};

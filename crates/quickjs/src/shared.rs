@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use wakeworker::HostHandle;
-use wakeworker_core::WorkerId;
+use wakeworker_core::{Activity, ActivityEvent, WorkerId};
 
 type ConsoleObserver = Box<dyn Fn(&ConsoleLine) + Send + Sync>;
 
@@ -137,6 +137,20 @@ impl Shared {
         for worker in self.all_workers() {
             worker.post(Task::OnLine(online));
         }
+    }
+
+    /// Tells running workers what becomes of their origin's permissions (R134).
+    pub(crate) fn follow_permissions(self: &Arc<Shared>) {
+        let Some(host) = self.host.get() else { return };
+        let shared = Arc::downgrade(self);
+        let follow = move |activity: &Activity| {
+            let ActivityEvent::PermissionChanged { name, state } = activity.event else { return };
+            let (Some(key), Some(shared)) = (&activity.storage_key, shared.upgrade()) else { return };
+            for worker in shared.all_workers().into_iter().filter(|worker| worker.storage_key == *key) {
+                worker.post(Task::PermissionChanged(name, state));
+            }
+        };
+        host.on_activity(follow).forget();
     }
 
     pub(crate) fn is_online(&self) -> bool {

@@ -19,8 +19,9 @@ use crate::shared::Shared;
 use limits::Control;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use task::TaskQueue;
+use wakeworker::HostHandle;
 use wakeworker_core::{AttemptId, StorageKey, WorkerId, WorkerRegistrationId};
 
 /// One version of a worker: its scripts, its state, and the thread that runs it if there is one.
@@ -35,6 +36,8 @@ pub(crate) struct Worker {
     imports: Mutex<Imports>,
     state: AtomicU8,
     skip_waiting: AtomicBool,
+    /// Whether its script has `chrome.webview`.
+    web_messages: OnceLock<bool>,
     listened: Mutex<Option<Vec<String>>>,
     agent: Mutex<Agent>,
     pending_events: AtomicUsize,
@@ -137,6 +140,7 @@ impl Worker {
             imports: Mutex::new(Imports { by_url: imports, open }),
             state: AtomicU8::new(state as u8),
             skip_waiting: AtomicBool::new(false),
+            web_messages: OnceLock::new(),
             listened: Mutex::default(),
             agent: Mutex::default(),
             pending_events: AtomicUsize::new(0),
@@ -163,6 +167,14 @@ impl Worker {
     /// Sets the skip waiting flag.
     pub(crate) fn set_skip_waiting(&self) {
         self.skip_waiting.store(true, Ordering::Release);
+    }
+
+    /// Whether its script has `chrome.webview` (R221): decided by the host's setting when the worker first starts in this
+    /// process, which for a new one is its installation, and kept for all its later starts.
+    pub(crate) fn has_web_messages(&self, shared: &Shared) -> bool {
+        *self.web_messages.get_or_init(|| {
+            shared.host.get().is_some_and(HostHandle::are_web_view_script_apis_enabled_for_service_workers)
+        })
     }
 
     /// The stored script of this URL, and whether an unknown one may be fetched.

@@ -6,7 +6,7 @@ use crate::fetch_event::FetchResponder;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use wakeworker_core::{AttemptId, Tag};
+use wakeworker_core::{AttemptId, PermissionName, PermissionState, Tag};
 
 /// One task. Each is followed by a microtask checkpoint.
 pub(crate) enum Task {
@@ -28,6 +28,10 @@ pub(crate) enum Task {
     RegistrationChanged(String),
     /// The host's network was switched.
     OnLine(bool),
+    /// A permission of the origin changed (R134).
+    PermissionChanged(PermissionName, PermissionState),
+    /// A message of the host program for `chrome.webview`, as JSON (R221).
+    WebMessage(String),
 }
 
 /// The error of a host operation as a script sees it.
@@ -64,10 +68,25 @@ pub(crate) struct EventTask {
 pub(crate) enum EventKind {
     Install,
     Activate,
-    Sync { tag: Tag, last_chance: bool },
-    PeriodicSync { tag: Tag },
-    Message { data: String, source: MessageSource },
-    Fetch { request: Box<crate::FetchEventRequest>, body: Bytes, responder: FetchResponder },
+    /// `registration` is the JSON of what `event.registration` shows, for scripts that may see it (R231).
+    Sync {
+        tag: Tag,
+        last_chance: bool,
+        registration: Option<String>,
+    },
+    PeriodicSync {
+        tag: Tag,
+        registration: Option<String>,
+    },
+    Message {
+        data: String,
+        source: MessageSource,
+    },
+    Fetch {
+        request: Box<crate::FetchEventRequest>,
+        body: Bytes,
+        responder: FetchResponder,
+    },
 }
 
 impl EventKind {

@@ -363,6 +363,10 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
         }
         Task::RegistrationChanged(state) => hooks.get("registrationChanged")?.call((state,)),
         Task::OnLine(on_line) => hooks.get("onLineChanged")?.call((on_line,)),
+        Task::PermissionChanged(name, state) => {
+            hooks.get("permissionChanged")?.call((name.as_str(), state.as_str()))
+        }
+        Task::WebMessage(json) => hooks.get("webMessage")?.call((json,)),
     }
 }
 
@@ -411,10 +415,16 @@ type Init = (String, Option<bytes::Bytes>, Option<crate::fetch_event::FetchRespo
 fn init_of(realm: &Rc<Realm>, kind: EventKind) -> Init {
     match kind {
         EventKind::Install | EventKind::Activate => ("{}".to_owned(), None, None),
-        EventKind::Sync { tag, last_chance } => {
-            (format!("{{\"tag\":{},\"lastChance\":{last_chance}}}", json::tag(&tag)), None, None)
+        EventKind::Sync { tag, last_chance, registration } => {
+            let (tag, registration) = (json::tag(&tag), registration.unwrap_or_else(|| "null".to_owned()));
+            let init =
+                format!("{{\"tag\":{tag},\"lastChance\":{last_chance},\"registration\":{registration}}}");
+            (init, None, None)
         }
-        EventKind::PeriodicSync { tag } => (format!("{{\"tag\":{}}}", json::tag(&tag)), None, None),
+        EventKind::PeriodicSync { tag, registration } => {
+            let (tag, registration) = (json::tag(&tag), registration.unwrap_or_else(|| "null".to_owned()));
+            (format!("{{\"tag\":{tag},\"registration\":{registration}}}"), None, None)
+        }
         EventKind::Message { data, source } => {
             let init = serde_json::json!({
                 "data": data,

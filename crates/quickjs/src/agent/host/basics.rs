@@ -62,6 +62,8 @@ fn facts(realm: &Realm) -> String {
         "language": realm.shared.config.language,
         "onLine": realm.shared.fetch.online.load(Ordering::Acquire),
         "isSecureContext": true,
+        "extensions": realm.shared.config.script_extensions.names(),
+        "webMessages": worker.has_web_messages(&realm.shared),
     })
     .to_string()
 }
