@@ -30,10 +30,11 @@ pub(crate) enum Event {
         page: u64,
         app: usize,
         what: What,
-        ordinal: u64,
     },
     /// An event of an app without script ends.
     AttemptEnds(AttemptId),
+    /// A server answers, or fails to.
+    ExchangeEnds(u64),
 }
 
 /// The agenda of a run.

@@ -10,6 +10,7 @@ mod recorder;
 mod report;
 mod run;
 mod scenario;
+mod script;
 mod text;
 mod units;
 mod workers;

@@ -14,6 +14,8 @@ pub(crate) struct App {
     pub(crate) origin: String,
     pub(crate) permissions: Vec<(PermissionName, PermissionState)>,
     pub(crate) worker: Option<WorkerFiles>,
+    /// What its server answers at which paths, beside the app's files.
+    pub(crate) answers: Vec<(String, String)>,
     /// How likely an event (without a script) or a request (with one) fails although network and server are there.
     pub(crate) fail: f64,
     /// How likely it never ends.
@@ -68,6 +70,7 @@ pub(super) fn read_all(top: &Reader<'_>, folder: &Path, apps_max: usize) -> Vec<
             origin: "https://app.example".to_owned(),
             permissions: Vec::new(),
             worker: None,
+            answers: Vec::new(),
             fail: 0.0,
             hang: 0.0,
             takes: TAKES,
@@ -112,6 +115,7 @@ fn read(table: &Reader<'_>, folder: &Path, several: bool) -> App {
         origin,
         permissions: permissions(table),
         worker: worker(table, folder),
+        answers: answers(table),
         fail,
         hang,
         takes: table.spread("takes").unwrap_or(TAKES),
@@ -159,6 +163,17 @@ fn permissions(table: &Reader<'_>) -> Vec<(PermissionName, PermissionState)> {
         }
     }
     read
+}
+
+fn answers(table: &Reader<'_>) -> Vec<(String, String)> {
+    let answers = table.texts("answers");
+    for (path, _) in answers.iter().filter(|(path, _)| !path.starts_with('/')) {
+        table.problem(
+            "answers",
+            format!("has {path:?}, which is not a path on the app's origin; begin with /"),
+        );
+    }
+    answers.into_iter().map(|(path, body)| (path.to_owned(), body.to_owned())).collect()
 }
 
 fn worker(table: &Reader<'_>, folder: &Path) -> Option<WorkerFiles> {

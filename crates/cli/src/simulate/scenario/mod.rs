@@ -6,7 +6,7 @@ mod timeline;
 mod visit;
 mod when;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, WorkerFiles};
 pub(crate) use timeline::{Device, Link, PowerState, Server, ServerTurn, Turn};
 pub(crate) use visit::{Visit, What};
 pub(crate) use when::When;

@@ -87,7 +87,7 @@ fn read_action(table: Reader<'_>, has_script: bool) -> Option<Action> {
 
 fn read_what(table: &Reader<'_>, kind: &'static str, has_script: bool) -> Option<What> {
     let text = table.text(kind)?;
-    if kind != "sync" {
+    if matches!(kind, "periodic" | "unregister_periodic") {
         table.problem(kind, "cannot be simulated by this version; write sync = \"outbox\"");
         return None;
     }
