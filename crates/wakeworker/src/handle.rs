@@ -4,6 +4,7 @@ mod control;
 mod observation;
 mod policy;
 mod registrations;
+mod scripts;
 
 pub use policy::EmulatedOffline;
 
