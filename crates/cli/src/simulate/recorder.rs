@@ -1,11 +1,11 @@
 //! Writes down what happens: lines for people, marks for pictures, and what became of each piece of work.
 
 use super::history::{self, EntryHistory, Fate, History, Item, Mark};
-use super::scenario::{Device, PowerState, Scenario, Server};
+use super::scenario::{Device, Scenario, Server};
 use super::units::{self, Civil};
 use std::collections::HashMap;
 use wakeworker::core::{
-    Activity, ActivityEvent, Connection, FailureReason, RegisterError, StorageKey, SyncKind, Tag,
+    Activity, ActivityEvent, Connection, FailureReason, Power, RegisterError, StorageKey, SyncKind, Tag,
 };
 use wakeworker_quickjs::ConsoleLine;
 
@@ -32,7 +32,7 @@ impl Recorder {
         self.history.line(now, None, "network", text);
     }
 
-    pub(crate) fn power(&mut self, now: u64, power: PowerState) {
+    pub(crate) fn power(&mut self, now: u64, power: Power) {
         let mut text = if power.charging { "charging".to_owned() } else { "on battery".to_owned() };
         for (on, name) in [(power.battery_saver, "battery saver"), (power.data_saver, "data saver")] {
             if on {

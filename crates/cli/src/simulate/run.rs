@@ -126,7 +126,7 @@ impl<'a> Simulation<'a> {
         while let Some(event) = self.agenda.pop(0) {
             match event {
                 Event::Network(link) => self.world.set_link(0, link, &mut self.agenda),
-                Event::Power(power) => self.world.power = power,
+                Event::Power(power) => self.world.power.set(power),
                 Event::Server(turn) => self.world.set_server(turn),
                 Event::Device(device) => on = device == Device::On,
                 other => aside.push(other),
@@ -164,8 +164,8 @@ impl<'a> Simulation<'a> {
                 }
             }
             Event::Power(power) => {
-                if self.world.power != power {
-                    self.world.power = power;
+                if self.world.power.power() != power {
+                    self.world.power.set(power);
                     self.recorder.power(now, power);
                 }
             }
@@ -227,6 +227,7 @@ impl<'a> Simulation<'a> {
             self.scenario,
             self.store.clone(),
             self.world.network.clone(),
+            self.world.power.clone(),
             Arc::new(self.clock.clone()),
             &self
                 .profile

@@ -2,14 +2,16 @@
 
 use crate::failure::{Failure, with_causes};
 use crate::simulate::draw::Draw;
+use crate::simulate::recorder::connection_name;
 use crate::simulate::scenario::Scenario;
 use crate::simulate::script::ScriptHost;
 use crate::simulate::workers::ModelWorkers;
 use std::sync::{Arc, Mutex, PoisonError};
 use wakeworker::core::{Activity, StorageKey, Wakeup};
-use wakeworker::network::{ManualNetwork, NetworkMonitor};
+use wakeworker::network::ManualNetwork;
+use wakeworker::power::ManualPower;
 use wakeworker::store::MemoryStore;
-use wakeworker::{Clock, Driver, Host, HostHandle, Subscription};
+use wakeworker::{Clock, Driver, Host, HostHandle, Monitors, Subscription};
 use wakeworker_quickjs::RuntimeStorage;
 
 /// A host that runs. Dropping it is as good as killing it.
@@ -23,7 +25,7 @@ pub(super) struct RunningHost {
     pub(super) due: Option<u64>,
     activities: Arc<Mutex<Vec<Activity>>>,
     _observer: Subscription,
-    _monitor: Box<dyn NetworkMonitor>,
+    _monitors: Monitors,
 }
 
 impl RunningHost {
@@ -31,15 +33,18 @@ impl RunningHost {
         scenario: &Scenario,
         store: MemoryStore,
         network: ManualNetwork,
+        power: ManualPower,
         clock: Arc<dyn Clock>,
         storage: &RuntimeStorage,
     ) -> Result<RunningHost, Failure> {
         let script = ScriptHost::open(scenario, Arc::clone(&clock), storage, Draw::new(scenario.seed))?;
         let workers = Arc::new(ModelWorkers::new(script.as_ref().map(|script| script.runtime.clone())));
-        let (driver, handle, monitor) = Host::builder(Box::new(store))
+        let (driver, handle, monitors) = Host::builder(Box::new(store))
             .config(scenario.config.clone())
             .backend(workers.clone())
             .network(Box::new(network))
+            .network_identity(|connection| Some(connection_name(connection).into()))
+            .power(Box::new(power))
             .clock(clock)
             .driver()
             .map_err(|e| Failure::new(format!("the engine cannot be started: {}", with_causes(&e))))?;
@@ -49,9 +54,11 @@ impl RunningHost {
             seen.lock().unwrap_or_else(PoisonError::into_inner).push(activity.clone());
         });
         for app in &scenario.apps {
+            let key = StorageKey::first_party(&app.origin);
             for (name, state) in &app.permissions {
-                handle.set_permission(StorageKey::first_party(&app.origin), *name, *state);
+                handle.set_permission(key.clone(), *name, *state);
             }
+            handle.set_engagement(key, app.extra_interval);
         }
         Ok(RunningHost {
             driver,
@@ -61,7 +68,7 @@ impl RunningHost {
             due: None,
             activities,
             _observer: observer,
-            _monitor: monitor,
+            _monitors: monitors,
         })
     }
 

@@ -155,16 +155,31 @@ impl Simulation<'_> {
         let Some(closes) = self.pages.open.get(&page).map(|page| page.closes) else { return Ok(()) };
         let now = self.now;
         match what {
-            What::Sync { tag } => {
+            What::Sync { tag, options } => {
                 let Some((host, registration)) = self.registration(app) else { return Ok(()) };
-                let pending = host.handle.sync_manager(registration).register(tag.clone());
+                let pending = host.handle.sync_manager(registration).register_with(tag.clone(), *options);
                 host.turn(now);
                 match pending.wait() {
-                    Ok(()) => self.recorder.registered(self.now, app, tag, closes),
-                    Err(error) => self.recorder.refused(self.now, app, tag, &error),
+                    Ok(()) => self.recorder.registered(now, app, tag, closes),
+                    Err(error) => self.recorder.refused(now, app, tag, &error),
                 }
             }
-            What::Periodic { .. } | What::UnregisterPeriodic { .. } => {}
+            What::Periodic { tag, options } => {
+                let Some((host, registration)) = self.registration(app) else { return Ok(()) };
+                let pending = host.handle.periodic_sync_manager(registration).register(tag.clone(), *options);
+                host.turn(now);
+                if let Err(error) = pending.wait() {
+                    self.recorder.refused(now, app, tag, &error);
+                }
+            }
+            What::UnregisterPeriodic { tag } => {
+                let Some((host, registration)) = self.registration(app) else { return Ok(()) };
+                let pending = host.handle.periodic_sync_manager(registration).unregister(tag.clone());
+                host.turn(now);
+                if let Err(error) = pending.wait() {
+                    self.recorder.refused(now, app, tag, &error);
+                }
+            }
             What::Request { method, path, body } => {
                 self.request(page, app, method, path, body.as_deref(), closes);
             }
