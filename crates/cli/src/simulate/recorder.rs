@@ -171,7 +171,8 @@ fn mark_of(event: &ActivityEvent) -> Option<(Mark, &'static str, String)> {
         ActivityEvent::Completed { .. } => (Mark::Succeeded, "succeeded", "done".to_owned()),
         ActivityEvent::Failed { reason, message, next_attempt_ms } => {
             let why = match message {
-                Some(message) => crate::output::shortened(message, 120),
+                // The rest of an exception is its stack.
+                Some(message) => crate::output::shortened(message.lines().next().unwrap_or_default(), 120),
                 None => reason_text(*reason).to_owned(),
             };
             let then = match next_attempt_ms {
