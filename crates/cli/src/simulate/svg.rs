@@ -48,8 +48,8 @@ fn header(canvas: &mut Canvas, scenario: &Scenario, report: &Report) {
     canvas.text("title", EDGE, 50.0, &crate::output::shortened(&scenario.title, 80));
     let sub = format!(
         "{} to {} · simulated in virtual time by WakeWorker · seed {}",
-        scale::spoken(scenario.start_ms, 0),
-        scale::spoken(scenario.start_ms, scenario.duration_ms),
+        scale::heading(scenario.start_ms, 0),
+        scale::heading(scenario.start_ms, scenario.duration_ms),
         scenario.seed
     );
     canvas.text("sub", EDGE, 74.0, &sub);
@@ -76,7 +76,7 @@ fn cards(report: &Report) -> Vec<(&'static str, String, String)> {
             "delivered with the page closed".to_owned(),
         ));
         let late = elsewhere.sent_at_later_visit + elsewhere.never_sent;
-        cards.push(("bad-ink", late.to_string(), "unsent elsewhere when the page was closed".to_owned()));
+        cards.push(("bad-ink", late.to_string(), "late or lost elsewhere".to_owned()));
     }
     if let Some(news) = &elsewhere.news {
         let age = |age: Option<u64>| age.map_or_else(|| "–".to_owned(), units::about);
@@ -104,6 +104,11 @@ fn grid(canvas: &mut Canvas, scenario: &Scenario, history: &History, scale: Scal
     for tick in scale.ticks(scenario.start_ms) {
         let x = scale.x(tick.at);
         canvas.line("grid", (x, top), (x, bottom), "");
-        canvas.centred(if tick.day { "day" } else { "tick" }, x, top - 8.0, &tick.label);
+        let class = if tick.day { "day" } else { "tick" };
+        if x > scale.right - 24.0 {
+            canvas.ending(class, scale.right, top - 8.0, &tick.label);
+        } else {
+            canvas.centred(class, x, top - 8.0, &tick.label);
+        }
     }
 }

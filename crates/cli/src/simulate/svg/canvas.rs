@@ -92,6 +92,14 @@ impl Canvas {
         ));
     }
 
+    /// Text that ends at `x`.
+    pub(super) fn ending(&mut self, class: &str, x: f64, y: f64, words: &str) {
+        self.push(format_args!(
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>\n",
+            escape(words)
+        ));
+    }
+
     pub(super) fn into_text(self) -> String {
         self.text
     }

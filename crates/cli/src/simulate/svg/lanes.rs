@@ -289,6 +289,7 @@ pub(super) fn legend(canvas: &mut Canvas, x: f64, y: f64) {
     say(canvas, "registered", &mut |canvas, x| canvas.diamond("born", x, y, ""));
     say(canvas, "waits", &mut bar("pending"));
     say(canvas, "backs off", &mut bar("backoff"));
+    say(canvas, "late elsewhere", &mut bar("lost"));
     say(canvas, "done", &mut |canvas, x| canvas.disc("good", x, y, 4.0, ""));
     say(canvas, "failed", &mut |canvas, x| canvas.cross(x, y, ""));
     say(canvas, "given up", &mut |canvas, x| canvas.diamond("gone", x, y, ""));

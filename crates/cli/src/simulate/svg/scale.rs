@@ -26,20 +26,26 @@ impl Scale {
         self.left + part * (self.right - self.left)
     }
 
-    /// Round moments, about one in 70 pixels.
+    /// Round moments, about one in 64 pixels.
     pub(super) fn ticks(&self, start_ms: i64) -> Vec<Tick> {
-        let most = ((self.right - self.left) / 70.0).max(2.0) as u64;
+        let most = ((self.right - self.left) / 64.0).max(2.0) as u64;
         let step = STEPS.into_iter().find(|step| self.duration_ms / step <= most).unwrap_or(366 * DAY_MS);
         let signed = step.cast_signed();
-        let first =
-            start_ms.div_euclid(signed) * signed + if start_ms.rem_euclid(signed) == 0 { 0 } else { signed };
+        // Weeks begin on Mondays, but 1970 began on a Thursday.
+        let origin = if step.is_multiple_of(7 * DAY_MS) { 4 * DAY_MS.cast_signed() } else { 0 };
+        let since = (start_ms - origin).rem_euclid(signed);
+        let first = if since == 0 { start_ms } else { start_ms - since + signed };
         let end = start_ms.saturating_add_unsigned(self.duration_ms);
         let mut ticks = Vec::new();
         let mut wall = first;
         while wall <= end {
             let civil = Civil::of(wall);
             let day = wall.rem_euclid(DAY_MS.cast_signed()) == 0;
-            let label = if step >= DAY_MS || day { day_label(&civil) } else { civil.time[..5].to_owned() };
+            let label = if step >= DAY_MS || day {
+                day_label(&civil)
+            } else {
+                civil.time.get(..5).unwrap_or(&civil.time).to_owned()
+            };
             ticks.push(Tick { at: wall.abs_diff(start_ms), label, day });
             wall += signed;
         }
@@ -74,6 +80,12 @@ fn day_label(civil: &Civil) -> String {
     let month = parts.next().and_then(|month| month.parse::<usize>().ok());
     let month = month.and_then(|month| MONTHS.get(month.wrapping_sub(1))).copied().unwrap_or_default();
     format!("{name} {day} {month}")
+}
+
+/// A moment as a heading says it.
+pub(super) fn heading(start_ms: i64, at: u64) -> String {
+    let civil = Civil::of(start_ms.saturating_add_unsigned(at));
+    format!("{}, {}", day_label(&civil), civil.time.get(..5).unwrap_or(&civil.time))
 }
 
 /// A moment as a tooltip says it.
