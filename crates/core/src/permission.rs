@@ -36,3 +36,26 @@ impl Permissions {
         self.get(storage_key, name) == PermissionState::Granted
     }
 }
+
+impl PermissionName {
+    /// The permission with the name that scripts use (R134).
+    pub fn from_name(name: &str) -> Option<PermissionName> {
+        let all = [
+            PermissionName::BackgroundSync,
+            PermissionName::PeriodicBackgroundSync,
+            PermissionName::Notifications,
+        ];
+        all.into_iter().find(|permission| permission.as_str() == name)
+    }
+}
+
+impl PermissionState {
+    /// The name that scripts see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PermissionState::Granted => "granted",
+            PermissionState::Denied => "denied",
+            PermissionState::Prompt => "prompt",
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Every limit of the runtime, with its unit and its default.
 
+use crate::VirtualTime;
+
 /// Limits and policies of one [`Runtime`](crate::Runtime). Durations are milliseconds; limits name their unit.
 ///
 /// A worker that exceeds a limit of memory or processor time is stopped: its events fail with
@@ -61,6 +63,35 @@ pub struct RuntimeConfig {
     pub user_agent: String,
     /// `navigator.language`. Default: `en`.
     pub language: String,
+    /// Another time than the machine's, for simulations and tests (R183). Default: the machine's.
+    pub virtual_time: Option<VirtualTime>,
+    /// What scripts find beyond the specifications. Default: nothing.
+    pub script_extensions: ScriptExtensions,
+}
+
+/// Extensions of the sync APIs that a host may let scripts have (R223). The engine has switches of its own, which must
+/// allow what is used: `Config::explainer_options_enabled` and `Config::script_unregister_one_shot`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScriptExtensions {
+    /// The older explainer's dictionaries, registration objects, conditions and `event.registration` (R224–R236).
+    pub explainer_options: bool,
+    /// `sync.unregister(tag)` (R246).
+    pub sync_unregister: bool,
+    /// The options `minDelay` and `maxDelay` of `sync.register(tag, options)` (R247).
+    pub sync_delays: bool,
+}
+
+impl ScriptExtensions {
+    /// The names by which the JavaScript layer knows those that are on.
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [
+            (self.explainer_options, "explainer-options"),
+            (self.sync_unregister, "sync-unregister"),
+            (self.sync_delays, "sync-delays"),
+        ];
+        all.into_iter().filter_map(|(on, name)| on.then_some(name)).collect()
+    }
 }
 
 impl Default for RuntimeConfig {
@@ -93,6 +124,8 @@ impl Default for RuntimeConfig {
             compiled_script_bytes_max: 32 * MIB,
             user_agent: format!("WakeWorker/{}", env!("CARGO_PKG_VERSION")),
             language: "en".to_owned(),
+            virtual_time: None,
+            script_extensions: ScriptExtensions::default(),
         }
     }
 }

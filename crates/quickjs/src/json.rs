@@ -3,7 +3,7 @@
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 use std::fmt;
-use wakeworker_core::Tag;
+use wakeworker_core::{NetworkCondition, PowerCondition, SyncRegistration, Tag};
 
 /// A string out of a JSON text, as WTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +81,32 @@ pub(crate) fn tags(list: &[Tag]) -> String {
     }
     out.push(']');
     out
+}
+
+/// A sync registration as registration objects show it: `{tag, minInterval?, powerState, networkState}`.
+pub(crate) fn sync_registration(record: &SyncRegistration) -> String {
+    let mut out = String::from("{\"tag\":");
+    write_wtf8(&mut out, record.tag.as_wtf8());
+    if let Ok(min_interval_ms) = u64::try_from(record.min_interval_ms()) {
+        out.push_str(&format!(",\"minInterval\":{min_interval_ms}"));
+    }
+    let network = match record.conditions.network {
+        NetworkCondition::Any => "any",
+        NetworkCondition::Online => "online",
+        NetworkCondition::AvoidCellular => "avoid-cellular",
+    };
+    let power = match record.conditions.power {
+        PowerCondition::Auto => "auto",
+        PowerCondition::AvoidDraining => "avoid-draining",
+    };
+    out.push_str(&format!(",\"networkState\":\"{network}\",\"powerState\":\"{power}\"}}"));
+    out
+}
+
+/// A list of them.
+pub(crate) fn sync_registrations(list: &[SyncRegistration]) -> String {
+    let records: Vec<String> = list.iter().map(sync_registration).collect();
+    format!("[{}]", records.join(","))
 }
 
 fn write_escaped(out: &mut String, text: &str) {

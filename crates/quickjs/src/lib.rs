@@ -33,10 +33,11 @@ mod runtime;
 mod script;
 mod shared;
 mod storage;
+mod virtual_time;
 
 pub use agent::{ConsoleLevel, ConsoleLine};
 pub use clients::{ClientInfo, Clients, MessageSource, NoClients};
-pub use config::RuntimeConfig;
+pub use config::{RuntimeConfig, ScriptExtensions};
 pub use emitter::{LifecycleEvent, RegistrationState, WorkerState};
 pub use error::{OpenError, RegisterWorkerError};
 pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
@@ -44,3 +45,4 @@ pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
 pub use runtime::Runtime;
 pub use storage::RuntimeStorage;
+pub use virtual_time::VirtualTime;

@@ -1,9 +1,10 @@
 //! [`Runtime`]: what a host program holds.
 
-use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, State, Worker};
+use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, State, Task, Worker};
 use crate::clients::{Clients, MessageSource};
 use crate::emitter::{LifecycleEvent, RegistrationState};
 use crate::fetch_event::FetchResponder;
+use crate::json;
 use crate::shared::Shared;
 use crate::{
     ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, OpenError, RegisterJob, RegisterWorkerError,
@@ -201,6 +202,23 @@ impl Runtime {
         }
     }
 
+    /// In virtual time: milliseconds until a worker has something to do by itself, such as a timer. Only meaningful
+    /// after [`VirtualTime::settle`](crate::VirtualTime::settle).
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let time = self.shared().time.driven()?;
+        let due = self.shared().all_workers().iter().filter_map(|worker| worker.due()).min()?;
+        Some(time.ms_until(due))
+    }
+
+    /// In virtual time: lets one worker whose time has come go on; false if there is none. One after the other, with
+    /// a settling in between, so that every run is the same.
+    pub fn run_due(&self) -> bool {
+        let now = self.shared().time.now();
+        let mut workers = self.shared().all_workers();
+        workers.sort_by_key(|worker| worker.id);
+        workers.iter().any(|worker| worker.run_due(now))
+    }
+
     /// Whether a worker's thread runs.
     pub fn is_worker_running(&self, worker: WorkerId) -> bool {
         self.shared().worker(worker).is_some_and(|worker| worker.is_running())
@@ -219,6 +237,7 @@ impl WorkerBackend for Runtime {
             // A runtime serves one host; a second one would mix two profiles.
             return;
         }
+        shared.follow_permissions();
         shared.in_background("wakeworker-attach", Shared::reconcile);
     }
 
@@ -242,25 +261,35 @@ impl WorkerBackend for Runtime {
             };
             return done.finish(outcome);
         };
-        let kind = match dispatch.kind {
-            SyncKind::BackgroundSync => {
-                EventKind::Sync { tag: dispatch.tag.clone(), last_chance: dispatch.last_chance }
+        let order = EventOrder { dispatch: dispatch.clone(), worker, done };
+        match shared.host.get().filter(|_| shared.config.script_extensions.explainer_options) {
+            // R231: what `event.registration` shows is only known to the engine.
+            Some(host) => {
+                let shared = Arc::downgrade(shared);
+                host.sync_registrations_of_then(dispatch.registration, dispatch.kind, move |entries| {
+                    let entry = entries.iter().find(|entry| entry.tag == order.dispatch.tag);
+                    let registration = entry.map(json::sync_registration);
+                    // Without a runtime the order is dropped, and its answer says so.
+                    if let Some(shared) = shared.upgrade() {
+                        order.carry_out(&shared, registration);
+                    }
+                });
             }
-            SyncKind::PeriodicSync => EventKind::PeriodicSync { tag: dispatch.tag.clone() },
-        };
-        let done = EventDone::new(move |outcome| done.finish(attempt_outcome(outcome)));
-        // The engine keeps the clock of this event and calls `terminate`.
-        worker.dispatch(
-            shared,
-            EventTask { kind, done, attempt: Some(dispatch.attempt), duration_max_ms: None, starts: 0 },
-        );
-        shared.soft_update(dispatch.registration);
+            None => order.carry_out(shared, None),
+        }
     }
 
     fn terminate(&self, attempt: AttemptId) {
         let shared = self.shared();
         for worker in shared.all_workers() {
             worker.time_out(attempt, shared.config.terminate_grace_ms);
+        }
+    }
+
+    fn post_web_message(&self, registration: WorkerRegistrationId, worker: WorkerId, json: String) {
+        // R221: a worker that is gone, or does not run, gets nothing.
+        if let Some(worker) = self.shared().worker(worker).filter(|w| w.registration == registration) {
+            worker.post(Task::WebMessage(json));
         }
     }
 
@@ -275,6 +304,36 @@ impl Runtime {
         let worker = self.shared().active_worker(dispatch.registration)?;
         // R61: the engine waits for `activated`; the queue of an activating worker keeps the order in any case.
         matches!(worker.state(), State::Activating | State::Activated).then_some(worker)
+    }
+}
+
+/// A sync event on its way to its worker.
+struct EventOrder {
+    dispatch: Dispatch,
+    worker: Arc<Worker>,
+    done: DispatchDone,
+}
+
+impl EventOrder {
+    fn carry_out(self, shared: &Arc<Shared>, registration: Option<String>) {
+        let EventOrder { dispatch, worker, done } = self;
+        let kind = match dispatch.kind {
+            SyncKind::BackgroundSync => {
+                EventKind::Sync { tag: dispatch.tag, last_chance: dispatch.last_chance, registration }
+            }
+            SyncKind::PeriodicSync => EventKind::PeriodicSync { tag: dispatch.tag, registration },
+        };
+        let updating = Arc::downgrade(shared);
+        let done = EventDone::new(move |outcome| {
+            done.finish(attempt_outcome(outcome));
+            // R157: once the event is over, or could not be dispatched.
+            if let Some(shared) = updating.upgrade() {
+                shared.soft_update(dispatch.registration);
+            }
+        });
+        // The engine keeps the clock of this event and calls `terminate`.
+        let attempt = Some(dispatch.attempt);
+        worker.dispatch(shared, EventTask { kind, done, attempt, duration_max_ms: None, starts: 0 });
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod observation;
 mod registrations;
+mod scripts;
 
 use crate::driver::Observed;
 use crate::error::QueryError;

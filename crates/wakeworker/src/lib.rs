@@ -11,6 +11,8 @@ mod message;
 pub mod network;
 mod observer;
 mod pending;
+mod periodic_sync_manager;
+pub mod power;
 mod service_worker;
 pub mod store;
 mod sync_manager;
@@ -25,6 +27,7 @@ pub use handle::{ClientGuard, HostHandle};
 pub use host::{Host, HostBuilder};
 pub use observer::Subscription;
 pub use pending::Pending;
+pub use periodic_sync_manager::PeriodicSyncManager;
 pub use service_worker::{
     DedicatedWorker, DedicatedWorkerCreatedEventArgs, NotImplemented, ServiceWorker,
     ServiceWorkerActivatedEventArgs, ServiceWorkerManager, ServiceWorkerRegisteredEventArgs,

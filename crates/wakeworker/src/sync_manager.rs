@@ -25,13 +25,24 @@ impl SyncManager {
     /// As [`SyncManager::register`], with a callback on the engine thread, which runs before the event is dispatched and
     /// may only enqueue.
     pub fn register_then(&self, tag: Tag, done: impl FnOnce(Result<(), RegisterError>) + Send + 'static) {
+        self.register_with_then(tag, OneShotOptions::default(), done);
+    }
+
+    /// `register(tag, options)` with options that no specification has: conditions (R236), earliest and latest time
+    /// (R247).
+    pub fn register_with(&self, tag: Tag, options: OneShotOptions) -> Pending<Result<(), RegisterError>> {
+        self.host.pending(|done| self.register_with_then(tag, options, done))
+    }
+
+    /// As [`SyncManager::register_with`], with a callback as [`SyncManager::register_then`] has it.
+    pub fn register_with_then(
+        &self,
+        tag: Tag,
+        options: OneShotOptions,
+        done: impl FnOnce(Result<(), RegisterError>) + Send + 'static,
+    ) {
         let registration = self.registration;
-        let input = |request| Input::RegisterOneShot {
-            request,
-            registration,
-            tag,
-            options: OneShotOptions::default(),
-        };
+        let input = |request| Input::RegisterOneShot { request, registration, tag, options };
         self.host.ask(input, move |answer| done(answer.map(drop)));
     }
 
@@ -50,5 +61,19 @@ impl SyncManager {
                 _ => Vec::new(),
             }));
         });
+    }
+
+    /// `unregister(tag)`, which no specification has (R246): refused unless `Config::script_unregister_one_shot` allows
+    /// it. Done also if there was no such entry. A running event goes on.
+    pub fn unregister(&self, tag: Tag) -> Pending<Result<(), RegisterError>> {
+        self.host.pending(|done| self.unregister_then(tag, done))
+    }
+
+    /// As [`SyncManager::unregister`], with a callback on the engine thread, which may only enqueue.
+    pub fn unregister_then(&self, tag: Tag, done: impl FnOnce(Result<(), RegisterError>) + Send + 'static) {
+        let registration = self.registration;
+        let kind = SyncKind::BackgroundSync;
+        let input = |request| Input::Unregister { request, registration, kind, tag };
+        self.host.ask(input, move |answer| done(answer.map(drop)));
     }
 }

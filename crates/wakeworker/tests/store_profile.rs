@@ -77,9 +77,9 @@ fn content(profile: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn assert_too_new(profile: &Path) {
     let before = content(profile);
     let error = SqliteStore::new(profile).acquire().unwrap_err();
-    assert!(matches!(error, StoreError::TooNew { found: 99, supported: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::TooNew { found: 99, supported: 2, .. }), "{error:?}");
     let message = error.to_string();
-    assert!(message.contains("version 99") && message.contains("up to 1"), "{message}");
+    assert!(message.contains("version 99") && message.contains("up to 2"), "{message}");
     assert!(message.contains(&profile.display().to_string()), "{message}");
     assert!(content(profile) == before, "nothing of a newer profile is touched");
 }

@@ -1,7 +1,7 @@
 //! Profiles of every released schema version keep loading (R176).
 //!
-//! `fixtures/profile-v1.sqlite` holds what `content` below says. A fixture is written once, when its schema version is
-//! new, and never again:
+//! `fixtures/profile-v1.sqlite` and its successors hold what `content` says for their version. A fixture is written once,
+//! when its schema version is new, and never again:
 //!
 //! ```sh
 //! WAKEWORKER_WRITE_FIXTURE=1 cargo test -p wakeworker --test store_schema
@@ -15,8 +15,40 @@ use wakeworker::store::{ActivityQuery, SqliteStore, Store};
 
 const SEED: u64 = 0xDEAD_BEEF_0BAD_CAFE;
 
-/// A bit of everything that schema version 1 can hold.
-fn content() -> (Vec<WorkerRegistration>, Vec<SyncRegistration>, Vec<Activity>) {
+/// The present schema version.
+const NEWEST: u32 = 2;
+
+/// The durable part of a profile.
+struct Content {
+    workers: Vec<WorkerRegistration>,
+    syncs: Vec<SyncRegistration>,
+    origin_fires: Vec<(StorageKey, Timestamp)>,
+    last_round: Option<LastRound>,
+    activities: Vec<Activity>,
+}
+
+/// A bit of everything that a schema version can hold.
+fn content(version: u32) -> Content {
+    let mut content = content_of_version_1();
+    if version >= 2 {
+        let [one_shot, periodic] = content.syncs.as_mut_slice() else { panic!("two entries") };
+        one_shot.not_after = Some(Timestamp(1_795_100_000_000));
+        one_shot.conditions.power = PowerCondition::AvoidDraining;
+        periodic.conditions.network = NetworkCondition::AvoidCellular;
+        periodic.network = Some("office".into());
+        content.origin_fires = vec![
+            ("https://chat.example".into(), Timestamp(1_795_000_000_002)),
+            ("https://frame.example^https://top.example".into(), Timestamp(1_795_000_000_003)),
+        ];
+        content.last_round = Some(LastRound { time: Timestamp(1_795_000_000_004), drift_ms: 5 });
+        let mut line = content.activities[0].clone();
+        line.event = ActivityEvent::Round { events: 2 };
+        content.activities.push(line);
+    }
+    content
+}
+
+fn content_of_version_1() -> Content {
     let key = StorageKey::first_party("https://chat.example");
     let workers = vec![
         WorkerRegistration {
@@ -93,20 +125,33 @@ fn content() -> (Vec<WorkerRegistration>, Vec<SyncRegistration>, Vec<Activity>) 
             },
         ),
     ];
-    (workers, vec![one_shot, periodic], activities)
+    Content {
+        workers,
+        syncs: vec![one_shot, periodic],
+        origin_fires: Vec::new(),
+        last_round: None,
+        activities,
+    }
 }
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/profile-v1.sqlite")
+fn fixture(version: u32) -> PathBuf {
+    let name = format!("tests/fixtures/profile-v{version}.sqlite");
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 fn write_fixture() {
     let directory = tempfile::tempdir().unwrap();
-    let (workers, syncs, activities) = content();
+    let Content { workers, syncs, origin_fires, last_round, activities } = content(NEWEST);
     let changes: Vec<Change> = workers
         .into_iter()
         .map(Change::PutWorkerRegistration)
         .chain(syncs.into_iter().map(Change::PutSyncRegistration))
+        .chain(
+            origin_fires
+                .into_iter()
+                .map(|(storage_key, last_fire)| Change::PutOriginFire { storage_key, last_fire }),
+        )
+        .chain(last_round.map(Change::PutLastRound))
         .chain(activities.into_iter().map(Change::Record))
         .collect();
     let mut store = SqliteStore::new(directory.path());
@@ -117,7 +162,7 @@ fn write_fixture() {
     let connection = Connection::open(&file).unwrap();
     connection.execute("UPDATE meta SET installation_seed = ?1", [SEED.cast_signed()]).unwrap();
     connection.close().map_err(|(_, error)| error).unwrap();
-    std::fs::copy(&file, fixture()).unwrap();
+    std::fs::copy(&file, fixture(NEWEST)).unwrap();
 }
 
 fn schema(profile: &Path) -> Vec<(String, Option<String>)> {
@@ -128,25 +173,40 @@ fn schema(profile: &Path) -> Vec<(String, Option<String>)> {
 }
 
 #[test] // R176
-fn a_profile_of_schema_version_1_loads_unchanged_and_gets_the_present_schema() {
+fn profiles_of_every_schema_version_load_unchanged_and_get_the_present_schema() {
     if std::env::var_os("WAKEWORKER_WRITE_FIXTURE").is_some() {
         write_fixture();
     }
+    for version in 1..=NEWEST {
+        loads_unchanged(version);
+    }
+}
+
+fn loads_unchanged(version: u32) {
     let directory = tempfile::tempdir().unwrap();
     let old = directory.path().join("old");
     std::fs::create_dir(&old).unwrap();
-    std::fs::copy(fixture(), old.join("profile.sqlite")).unwrap();
+    std::fs::copy(fixture(version), old.join("profile.sqlite")).unwrap();
     let mut store = SqliteStore::new(&old);
     let lease = store.acquire().unwrap();
     let loaded = store.load(&lease).unwrap();
-    let (workers, syncs, activities) = content();
+    let Content { workers, syncs, origin_fires, last_round, activities } = content(version);
     assert_eq!(loaded.snapshot.worker_registrations, workers);
     assert_eq!(loaded.snapshot.sync_registrations, syncs);
+    assert_eq!(loaded.snapshot.origin_fires, origin_fires);
+    assert_eq!(loaded.snapshot.last_round, last_round);
     assert_eq!(loaded.skipped, []);
     assert_eq!(loaded.installation_seed, SEED);
     assert_eq!((loaded.snapshot.last_id, lease.epoch), (4, 2));
-    let read = store.activities(&ActivityQuery { after: 0, limit: usize::MAX }).unwrap();
+    let all = ActivityQuery { after: 0, limit: usize::MAX };
+    let read = store.activities(&all).unwrap();
     assert_eq!(read.into_iter().map(|recorded| recorded.activity).collect::<Vec<_>>(), activities);
+
+    // What only the present version can hold can be written to it now.
+    let newest = content(NEWEST);
+    let changes: Vec<Change> = newest.syncs.iter().cloned().map(Change::PutSyncRegistration).collect();
+    store.commit(&lease, &changes, Durability::Strict).unwrap();
+    assert_eq!(store.load(&lease).unwrap().snapshot.sync_registrations, newest.syncs);
     store.release(lease).unwrap();
 
     // A released migration is never edited: otherwise old profiles and new ones would differ.
@@ -154,5 +214,5 @@ fn a_profile_of_schema_version_1_loads_unchanged_and_gets_the_present_schema() {
     let mut store = SqliteStore::new(&new);
     let lease = store.acquire().unwrap();
     store.release(lease).unwrap();
-    assert_eq!(schema(&old), schema(&new));
+    assert_eq!(schema(&old), schema(&new), "version {version}");
 }

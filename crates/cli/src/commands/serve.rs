@@ -99,7 +99,7 @@ struct Listeners {
     v6: Option<TcpListener>,
 }
 
-/// Listens on 127.0.0.1, and on [::1] where that is possible.
+/// Listens on 127.0.0.1, and on `::1` where that is possible.
 fn listen(port: u16, profile: &Profile) -> Result<Listeners, Failure> {
     let v4 =
         bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|e| cannot_listen(port, &e, profile))?;

@@ -20,6 +20,10 @@ export interface Facts {
   language: string;
   onLine: boolean;
   isSecureContext: boolean;
+  /** Extensions that the host has switched on: "explainer-options", "sync-unregister", "sync-delays". */
+  extensions: string[];
+  /** Whether the script has `chrome.webview` (R221). */
+  webMessages: boolean;
 }
 
 /** Facts that hold for the life of the worker, except `onLine`, which the host changes. */

@@ -9,7 +9,10 @@ import { Body } from "./body.ts";
 import { makeRequest, isRequest, type Request, type RequestRecord } from "./request.ts";
 import { isResponse, type Response, responseRecord } from "./response.ts";
 import { messageSource } from "./message-source.ts";
-import { defineInterface, type Dictionary, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
+import { extensions } from "./sync-extensions.ts";
+import type { SyncRecord } from "./sync-options.ts";
+import { oneShotRegistration, periodicRegistration, type PeriodicSyncRegistration, type SyncRegistration } from "./sync-registration.ts";
+import { defineInterface, type Dictionary, isObject, requireArguments, toDictionary, toDOMString, withholdMembers } from "./webidl.ts";
 
 /** The lifetime of one event (spec.md 7.2). */
 class Lifetime {
@@ -103,9 +106,20 @@ function requireMember(value: unknown, name: string, member: string): unknown {
   return value;
 }
 
+let setOneShotRegistration: (event: SyncEvent, record: SyncRecord) => void;
+let setPeriodicRegistration: (event: PeriodicSyncEvent, record: SyncRecord) => void;
+
 export class SyncEvent extends ExtendableEvent {
   #tag: string;
   #lastChance: boolean;
+  #registration: SyncRegistration | null = null;
+
+  static {
+    setOneShotRegistration = (event, record) => {
+      event.#registration = oneShotRegistration(record);
+    };
+  }
+
   constructor(type: string, init: unknown) {
     const members = requiredInit(arguments.length, init, "SyncEvent");
     super(type, init);
@@ -119,11 +133,23 @@ export class SyncEvent extends ExtendableEvent {
   get lastChance(): boolean {
     return this.#lastChance;
   }
+  /** Of the older explainer (R231); null in an event that a script or a tool made. */
+  get registration(): SyncRegistration | null {
+    return this.#registration;
+  }
 }
 defineInterface(SyncEvent, "SyncEvent");
 
 export class PeriodicSyncEvent extends ExtendableEvent {
   #tag: string;
+  #registration: PeriodicSyncRegistration | null = null;
+
+  static {
+    setPeriodicRegistration = (event, record) => {
+      event.#registration = periodicRegistration(record);
+    };
+  }
+
   constructor(type: string, init: unknown) {
     const members = requiredInit(arguments.length, init, "PeriodicSyncEvent");
     super(type, init);
@@ -132,8 +158,15 @@ export class PeriodicSyncEvent extends ExtendableEvent {
   get tag(): string {
     return this.#tag;
   }
+  get registration(): PeriodicSyncRegistration | null {
+    return this.#registration;
+  }
 }
 defineInterface(PeriodicSyncEvent, "PeriodicSyncEvent");
+// R223
+if (!extensions.explainerOptions) {
+  for (const event of [SyncEvent, PeriodicSyncEvent]) withholdMembers(event, ["registration"]);
+}
 
 let receivedMessage: (event: ExtendableMessageEvent) => MessageEvent;
 
@@ -282,10 +315,16 @@ function makeEvent(type: string, init: { readonly [member: string]: unknown }, b
   switch (type) {
     case "install":
       return new InstallEvent(type);
-    case "sync":
-      return new SyncEvent(type, init);
-    case "periodicsync":
-      return new PeriodicSyncEvent(type, init);
+    case "sync": {
+      const event = new SyncEvent(type, init);
+      if (isObject(init.registration)) setOneShotRegistration(event, init.registration as SyncRecord);
+      return event;
+    }
+    case "periodicsync": {
+      const event = new PeriodicSyncEvent(type, init);
+      if (isObject(init.registration)) setPeriodicRegistration(event, init.registration as SyncRecord);
+      return event;
+    }
     case "message":
       return makeMessageEvent(init);
     case "fetch":

@@ -16,6 +16,7 @@ import { reportException, setErrorDispatcher } from "./report.ts";
 import { structuredClone } from "./structured-clone.ts";
 import { timerFunctions } from "./timers.ts";
 import { parseRelativeUrl } from "./url.ts";
+import { installWebView } from "./webview.ts";
 import { defineInterface, internal, requireArguments, requireInternal, toUSVString } from "./webidl.ts";
 
 export class WorkerGlobalScope extends EventTarget {
@@ -129,6 +130,7 @@ export function installGlobal(): void {
     "install", "activate", "fetch", "message", "messageerror", "sync", "periodicsync", "error", "unhandledrejection", "rejectionhandled",
     "online", "offline", "languagechange",
   ]);
+  installWebView();
   setErrorDispatcher((error, message) => {
     const position = errorPosition(error) ?? { filename: facts.scriptUrl, lineno: 0, colno: 0 };
     const event = new ErrorEvent("error", { cancelable: true, message, ...position, error });

@@ -12,7 +12,7 @@ interface Host {
   connect(hooks: Hooks): void;
 
   // -- facts, read once --------------------------------------------------------------------------------------------
-  // {origin, scriptUrl, scope, registrationId, workerId, userAgent, language, onLine, isSecureContext}
+  // {origin, scriptUrl, scope, registrationId, workerId, userAgent, language, onLine, isSecureContext, extensions, webMessages}
   readonly facts: Json;
 
   // -- console and errors --------------------------------------------------------------------------------------------
@@ -71,8 +71,14 @@ interface Host {
 
   // -- registration and sync ------------------------------------------------------------------------------------------------
   /** Each ends with `hooks.settled(id, error, value)`. */
-  syncRegister(id: number, tag: Json): void;
-  syncGetTags(id: number): void; // value: Json array of strings
+  /** options: {powerState, networkState, minDelay?, maxDelay?}. */
+  syncRegister(id: number, tag: Json, options: Json): void;
+  /** options: {minInterval, powerState, networkState}. */
+  periodicSyncRegister(id: number, tag: Json, options: Json): void;
+  syncGetTags(id: number, type: "sync" | "periodicsync"): void; // value: Json array of strings
+  syncUnregister(id: number, type: "sync" | "periodicsync", tag: Json): void; // value: whether there was an entry
+  syncRegistrations(id: number, type: "sync" | "periodicsync"): void; // value: Json array of {tag, minInterval?, powerState, networkState}
+  permissionState(id: number, name: "background-sync" | "periodic-background-sync" | "notifications"): void; // value: "granted" | "denied" | "prompt"
   skipWaiting(id: number): void;
   clientsClaim(id: number): void;
   clientsMatchAll(id: number, options: Json): void; // {includeUncontrolled, type}; value: Json array of ClientInfo
@@ -85,7 +91,8 @@ interface Host {
   postMessageToWorker(workerId: number, data: Json): void;
   /** Current states of the registration's workers: {installing, waiting, active: null | {id, scriptUrl, state}}. */
   registrationState(): Json;
-  permissionState(name: string): "granted" | "denied" | "prompt" | null;
+  /** `chrome.webview.postMessage(message)`: JSON text for the host program (R221). */
+  postWebMessage(json: Json): void;
 
   // -- IndexedDB journal (durable: returns after the SQLite commit) -----------------------------------------------------------
   /** All databases of the origin: Json array of {name, version}. */
@@ -128,7 +135,8 @@ interface Hooks {
   /** Event types with at least one listener (read after the first evaluation). */
   listenedTypes(): Json;
   /** Dispatches a trusted event. `type`: install, activate, sync, periodicsync, message, messageerror, fetch. `init` by type:
-   *  sync {tag, lastChance}; periodicsync {tag}; message {data, origin, source: ClientInfo | {workerId, scriptUrl, state} | null};
+   *  sync {tag, lastChance, registration?}; periodicsync {tag, registration?}, where the registration is as syncRegistrations gives
+   *  it, and there only if the host has switched the older explainer's options on; message {data, origin, source: ClientInfo | {workerId, scriptUrl, state} | null};
    *  fetch {method, url, headers, mode, credentials, redirect, referrer, destination, cache, clientId, resultingClientId} with body. */
   dispatch(id: number, type: string, init: Json, body: ArrayBuffer | null): void;
   /** The time limit of an event has passed: set its timed-out flag (R89). */
@@ -136,6 +144,10 @@ interface Hooks {
   /** The state of a worker of this registration changed, or a new one appeared: same record as registrationState(). */
   registrationChanged(state: Json): void;
   onLineChanged(onLine: boolean): void;
+  /** A permission of the origin changed (R134). */
+  permissionChanged(name: string, state: "granted" | "denied" | "prompt"): void;
+  /** A message of the host program for `chrome.webview` (R221). */
+  webMessage(json: Json): void;
   /** Rust's unhandled-rejection tracker: dispatch `unhandledrejection`, then reportException unless prevented. */
   unhandledRejection(reason: unknown, promise: Promise<unknown>): void;
 }

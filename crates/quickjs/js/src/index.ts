@@ -16,13 +16,17 @@ import * as headers from "./headers.ts";
 import * as navigator from "./navigator.ts";
 import { operationSettled } from "./operations.ts";
 import * as performance from "./performance.ts";
+import * as permissions from "./permissions.ts";
 import * as registration from "./registration.ts";
 import * as request from "./request.ts";
 import * as response from "./response.ts";
 import { runHook } from "./tasks.ts";
-import { SyncManager } from "./sync-manager.ts";
+import { PeriodicSyncManager, SyncManager } from "./sync-manager.ts";
+import { extensions } from "./sync-extensions.ts";
+import { PeriodicSyncRegistration, SyncRegistration } from "./sync-registration.ts";
 import { timerFired } from "./timers.ts";
 import * as url from "./url.ts";
+import * as webview from "./webview.ts";
 import { expose, exposeLazily } from "./webidl.ts";
 
 const eager: Record<string, unknown> = {
@@ -46,8 +50,9 @@ const eager: Record<string, unknown> = {
   MessageEvent: event.MessageEvent,
   Performance: performance.Performance,
   PeriodicSyncEvent: extendable.PeriodicSyncEvent,
-  PermissionStatus: navigator.PermissionStatus,
-  Permissions: navigator.Permissions,
+  PeriodicSyncManager,
+  PermissionStatus: permissions.PermissionStatus,
+  Permissions: permissions.Permissions,
   PromiseRejectionEvent: event.PromiseRejectionEvent,
   Request: request.Request,
   Response: response.Response,
@@ -66,6 +71,10 @@ const eager: Record<string, unknown> = {
   WorkerNavigator: navigator.WorkerNavigator,
 };
 for (const name in eager) expose(name, eager[name]);
+if (extensions.explainerOptions) {
+  expose("PeriodicSyncRegistration", PeriodicSyncRegistration);
+  expose("SyncRegistration", SyncRegistration);
+}
 
 // The large libraries are evaluated when a script first names one of their interfaces.
 const indexedDbNames = [
@@ -108,5 +117,7 @@ host.connect({
   timedOut: runHook(extendable.eventTimedOut),
   registrationChanged: runHook(registration.registrationChanged),
   onLineChanged: runHook(navigator.onLineChanged),
+  permissionChanged: runHook(permissions.permissionChanged),
+  webMessage: runHook(webview.webMessage),
   unhandledRejection: runHook(global.unhandledRejection),
 });

@@ -1,10 +1,11 @@
-// WorkerLocation, WorkerNavigator and Permissions.
+// WorkerLocation and WorkerNavigator.
 
 import { Event, eventState } from "./event.ts";
-import { defineEventHandlers, dispatch, EventTarget } from "./event-target.ts";
-import { facts, host } from "./boundary.ts";
+import { dispatch, type EventTarget } from "./event-target.ts";
+import { facts } from "./boundary.ts";
+import { type Permissions, permissions } from "./permissions.ts";
 import { parseUrl } from "./url.ts";
-import { defineInterface, internal, requireArguments, requireInternal, toDictionary, toDOMString } from "./webidl.ts";
+import { defineInterface, internal, requireInternal } from "./webidl.ts";
 
 type LocationRecord = NonNullable<ReturnType<typeof parseUrl>>;
 
@@ -68,43 +69,6 @@ defineInterface(WorkerLocation, "WorkerLocation");
 /** `self.location`. */
 export const location = new WorkerLocation(internal);
 
-export class PermissionStatus extends EventTarget {
-  #name: string;
-  constructor(token: unknown = undefined, name: unknown = undefined) {
-    requireInternal(token);
-    super();
-    this.#name = name as string;
-  }
-  get name(): string {
-    return this.#name;
-  }
-  get state(): string {
-    return host.permissionState(this.#name) ?? "denied";
-  }
-}
-defineInterface(PermissionStatus, "PermissionStatus");
-defineEventHandlers(PermissionStatus.prototype, ["change"]);
-
-export class Permissions {
-  #ready = true;
-  constructor(token: unknown = undefined) {
-    requireInternal(token);
-  }
-  async query(descriptor: unknown): Promise<PermissionStatus> {
-    void this.#ready;
-    requireArguments(arguments.length, 1, "Permissions.query");
-    const { name } = toDictionary(descriptor, "PermissionDescriptor");
-    if (name === undefined) throw new TypeError("Permissions.query: the descriptor has no name");
-    const text = toDOMString(name);
-    if (host.permissionState(text.toWellFormed()) === null) {
-      throw new TypeError(`Permissions.query: "${text}" is not the name of a permission that this runtime knows`);
-    }
-    return new PermissionStatus(internal, text);
-  }
-}
-defineInterface(Permissions, "Permissions");
-
-const permissions = new Permissions(internal);
 let languages: readonly string[] | null = null;
 
 export class WorkerNavigator {

@@ -5,7 +5,7 @@ import { defineEventHandlers, dispatch, EventTarget } from "./event-target.ts";
 import { facts, host, jsonParse } from "./boundary.ts";
 import { startOperation } from "./operations.ts";
 import { serializeForPosting } from "./structured-clone.ts";
-import { SyncManager } from "./sync-manager.ts";
+import { PeriodicSyncManager, SyncManager } from "./sync-manager.ts";
 import { defineInterface, internal, requireArguments, requireInternal } from "./webidl.ts";
 
 /** One worker as the host tells of it. */
@@ -82,6 +82,7 @@ function readRecord(): RegistrationRecord {
 
 export class ServiceWorkerRegistration extends EventTarget {
   #sync: SyncManager | null = null;
+  #periodicSync: PeriodicSyncManager | null = null;
 
   constructor(token: unknown = undefined) {
     requireInternal(token);
@@ -123,6 +124,11 @@ export class ServiceWorkerRegistration extends EventTarget {
   get sync(): SyncManager {
     this.#sync ??= new SyncManager(internal);
     return this.#sync;
+  }
+  /** R4: the same object on every read. */
+  get periodicSync(): PeriodicSyncManager {
+    this.#periodicSync ??= new PeriodicSyncManager(internal);
+    return this.#periodicSync;
   }
 }
 defineInterface(ServiceWorkerRegistration, "ServiceWorkerRegistration");

@@ -1,6 +1,8 @@
-// Web IDL: conversions of arguments, and the shape of interface objects.
+// Web IDL: the shape of interface objects; the conversions of arguments are in conversions.ts.
 
 import { defineProperty, getPrototypeOf, ownKeys } from "./boundary.ts";
+
+export * from "./conversions.ts";
 
 type AnyClass = abstract new (...args: never[]) => object;
 
@@ -10,93 +12,6 @@ export const internal: unique symbol = Symbol("internal");
 /** Throws what `new Client()` and its like throw. */
 export function requireInternal(token: unknown): void {
   if (token !== internal) throw new TypeError("Illegal constructor");
-}
-
-/** Throws TypeError if a call gave too few arguments. `what` names the operation, such as "register". */
-export function requireArguments(given: number, needed: number, what: string): void {
-  if (given < needed) {
-    throw new TypeError(`${what}: ${needed} argument${needed === 1 ? "" : "s"} required, but only ${given} present`);
-  }
-}
-
-/** DOMString: ToString, lone surrogates kept; a Symbol is a TypeError. */
-export function toDOMString(value: unknown): string {
-  return `${value as string}`;
-}
-
-/** USVString: ToString, lone surrogates replaced by U+FFFD. */
-export function toUSVString(value: unknown): string {
-  return `${value as string}`.toWellFormed();
-}
-
-/** ByteString: ToString; a code unit above 255 is a TypeError. */
-export function toByteString(value: unknown, what: string): string {
-  const text = `${value as string}`;
-  for (let i = 0; i < text.length; i += 1) {
-    if (text.charCodeAt(i) > 255) {
-      throw new TypeError(`${what}: the character at index ${i} has a value above 255, which a header cannot carry`);
-    }
-  }
-  return text;
-}
-
-/** `[EnforceRange] unsigned long long` and its smaller kin. */
-export function toEnforcedInteger(value: unknown, what: string, max: number = Number.MAX_SAFE_INTEGER): number {
-  const number = Number(value as number);
-  const integer = Math.trunc(number);
-  if (!Number.isFinite(number) || integer < 0 || integer > max) {
-    throw new TypeError(`${what}: ${number} is outside the range 0 to ${max}`);
-  }
-  return integer === 0 ? 0 : integer;
-}
-
-/** `[Clamp] long long` as Blob.slice has it. */
-export function toClampedInteger(value: unknown): number {
-  const number = Number(value as number);
-  if (Number.isNaN(number)) return 0;
-  return Math.trunc(Math.min(Math.max(number, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER));
-}
-
-/** `long` / `unsigned short`: modular conversion. */
-export function toUnsignedShort(value: unknown): number {
-  return Number(value as number) & 0xffff;
-}
-
-/** An enumeration value; anything else is a TypeError. */
-export function toEnumeration<T extends string>(value: unknown, values: readonly T[], what: string): T {
-  const text = toDOMString(value);
-  if (!values.includes(text as T)) {
-    throw new TypeError(`${what}: "${text}" is none of ${values.map((v) => `"${v}"`).join(", ")}`);
-  }
-  return text as T;
-}
-
-export type Dictionary = { readonly [member: string]: unknown };
-
-/** A dictionary argument: undefined and null are an empty one, other non-objects a TypeError. */
-export function toDictionary(value: unknown, what: string): Dictionary {
-  if (value === undefined || value === null) return {};
-  if (typeof value !== "object" && typeof value !== "function") {
-    throw new TypeError(`${what}: the init argument is not an object`);
-  }
-  return value as Dictionary;
-}
-
-/** A sequence from any iterable object. */
-export function toSequence<T>(value: unknown, convert: (item: unknown) => T, what: string): T[] {
-  if ((typeof value !== "object" && typeof value !== "function") || value === null) {
-    throw new TypeError(`${what} is not a sequence`);
-  }
-  const method = (value as { [Symbol.iterator]?: unknown })[Symbol.iterator];
-  if (typeof method !== "function") throw new TypeError(`${what} is not iterable`);
-  const list: T[] = [];
-  for (const item of value as Iterable<unknown>) list.push(convert(item));
-  return list;
-}
-
-/** True for objects and functions. */
-export function isObject(value: unknown): value is object {
-  return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
 /** The bytes of a BufferSource without copying, or null if `value` is none. */
@@ -144,6 +59,11 @@ export function defineInterface(cls: AnyClass, name: string, constants?: Record<
   }
   defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
   if (cls.name !== name) defineProperty(cls, "name", { value: name, configurable: true });
+}
+
+/** Takes members of an extension that is switched off away again, so that scripts find the standard's interface. */
+export function withholdMembers(cls: AnyClass, names: readonly string[]): void {
+  for (const name of names) Reflect.deleteProperty(cls.prototype as object, name);
 }
 
 /** For interfaces that a library implements: the right name, and no structured clone. */

@@ -13,13 +13,15 @@ pub use console::{ConsoleLevel, ConsoleLine};
 pub(crate) use limits::StopReason;
 pub(crate) use task::{EventDone, EventKind, EventOutcome, EventTask, Task};
 
+use crate::clock::Moment;
 use crate::script::{MemoryUse, Script};
 use crate::shared::Shared;
 use limits::Control;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use task::TaskQueue;
+use wakeworker::HostHandle;
 use wakeworker_core::{AttemptId, StorageKey, WorkerId, WorkerRegistrationId};
 
 /// One version of a worker: its scripts, its state, and the thread that runs it if there is one.
@@ -34,6 +36,8 @@ pub(crate) struct Worker {
     imports: Mutex<Imports>,
     state: AtomicU8,
     skip_waiting: AtomicBool,
+    /// Whether its script has `chrome.webview`.
+    web_messages: OnceLock<bool>,
     listened: Mutex<Option<Vec<String>>>,
     agent: Mutex<Agent>,
     pending_events: AtomicUsize,
@@ -136,6 +140,7 @@ impl Worker {
             imports: Mutex::new(Imports { by_url: imports, open }),
             state: AtomicU8::new(state as u8),
             skip_waiting: AtomicBool::new(false),
+            web_messages: OnceLock::new(),
             listened: Mutex::default(),
             agent: Mutex::default(),
             pending_events: AtomicUsize::new(0),
@@ -162,6 +167,14 @@ impl Worker {
     /// Sets the skip waiting flag.
     pub(crate) fn set_skip_waiting(&self) {
         self.skip_waiting.store(true, Ordering::Release);
+    }
+
+    /// Whether its script has `chrome.webview` (R221): decided by the host's setting when the worker first starts in this
+    /// process, which for a new one is its installation, and kept for all its later starts.
+    pub(crate) fn has_web_messages(&self, shared: &Shared) -> bool {
+        *self.web_messages.get_or_init(|| {
+            shared.host.get().is_some_and(HostHandle::are_web_view_script_apis_enabled_for_service_workers)
+        })
     }
 
     /// The stored script of this URL, and whether an unknown one may be fetched.
@@ -263,6 +276,17 @@ impl Worker {
         }
     }
 
+    /// When the running worker wants to do something by itself, if it waits for that.
+    pub(crate) fn due(&self) -> Option<Moment> {
+        lock(&self.agent).run.as_ref()?.queue.due()
+    }
+
+    /// Lets the running worker look at the clock if its time has come.
+    pub(crate) fn run_due(&self, now: Moment) -> bool {
+        let run = lock(&self.agent).run.clone();
+        run.is_some_and(|run| run.queue.wake_if_due(now))
+    }
+
     /// Stops the running thread, now. Queued functional events go to the next run (R152).
     pub(crate) fn stop(&self, reason: StopReason) {
         if let Some(run) = lock(&self.agent).run.clone() {
@@ -302,8 +326,8 @@ impl Worker {
         started: Option<Started>,
     ) -> Option<SpawnFailure> {
         let run = Arc::new(Run {
-            queue: TaskQueue::default(),
-            control: Control::default(),
+            queue: TaskQueue::new(shared.time.clone()),
+            control: Control::new(shared.time.clone()),
             memory: Arc::new(MemoryUse::default()),
         });
         for event in agent.held.drain(..) {

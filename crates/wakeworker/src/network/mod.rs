@@ -13,7 +13,7 @@ mod offline_switch;
 #[cfg(feature = "network-probe")]
 mod probe;
 #[cfg(feature = "system-network")]
-mod system;
+pub(crate) mod system;
 
 pub use manual::ManualNetwork;
 pub use offline_switch::{OfflineHold, OfflineSwitch};

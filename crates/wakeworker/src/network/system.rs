@@ -4,7 +4,7 @@
 mod if_watch;
 mod interfaces;
 #[cfg(target_os = "linux")]
-mod netlink;
+pub(crate) mod netlink;
 mod settling;
 #[cfg(not(any(target_os = "ios", target_os = "linux", target_os = "macos", target_os = "windows")))]
 mod unsupported;
@@ -45,7 +45,7 @@ struct Running {
 type Listener = Arc<Mutex<Option<OnChange>>>;
 
 /// Why a wait is over.
-enum Woken {
+pub(crate) enum Woken {
     Changed,
     TimedOut,
     Ended,

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use wakeworker_core::{ActivityEvent, FailureReason, PermissionName, PermissionState};
+use wakeworker_core::{ActivityEvent, FailureReason, PermissionName, PermissionState, Power};
 
 /// The event as JSON text.
 pub(super) fn encode(event: &ActivityEvent) -> Result<String, serde_json::Error> {
@@ -65,6 +65,18 @@ enum EventRecord<'a> {
     PermissionChanged {
         name: Permission,
         state: State,
+    },
+    Cancelled,
+    Expired,
+    Suspended,
+    Revived,
+    Round {
+        events: usize,
+    },
+    PowerChanged {
+        charging: bool,
+        battery_saver: bool,
+        data_saver: bool,
     },
     /// An event that has no form of its own here yet; for people who look into the database.
     Other {
@@ -144,6 +156,14 @@ impl<'a> From<&'a ActivityEvent> for EventRecord<'a> {
                     PermissionState::Prompt => State::Prompt,
                 },
             },
+            ActivityEvent::Cancelled => EventRecord::Cancelled,
+            ActivityEvent::Expired => EventRecord::Expired,
+            ActivityEvent::Suspended => EventRecord::Suspended,
+            ActivityEvent::Revived => EventRecord::Revived,
+            ActivityEvent::Round { events } => EventRecord::Round { events: *events },
+            &ActivityEvent::PowerChanged(Power { charging, battery_saver, data_saver }) => {
+                EventRecord::PowerChanged { charging, battery_saver, data_saver }
+            }
             other => EventRecord::Other { text: format!("{other:?}").into() },
         }
     }
@@ -193,6 +213,14 @@ impl EventRecord<'_> {
                     State::Prompt => PermissionState::Prompt,
                 },
             },
+            EventRecord::Cancelled => ActivityEvent::Cancelled,
+            EventRecord::Expired => ActivityEvent::Expired,
+            EventRecord::Suspended => ActivityEvent::Suspended,
+            EventRecord::Revived => ActivityEvent::Revived,
+            EventRecord::Round { events } => ActivityEvent::Round { events },
+            EventRecord::PowerChanged { charging, battery_saver, data_saver } => {
+                ActivityEvent::PowerChanged(Power { charging, battery_saver, data_saver })
+            }
             EventRecord::Other { text } => return Err(format!("an event that is kept as text only: {text}")),
         })
     }
@@ -273,6 +301,14 @@ mod tests {
             RegisterError::NoWindow,
             RegisterError::TagTooLong { bytes: 2, bytes_max: 1 },
             RegisterError::NoRegistration,
+            RegisterError::NoSyncRegistration,
+            RegisterError::WorkerGone,
+            RegisterError::TooManyRegistrations {
+                limit: wakeworker_core::RegistrationLimit::PerOrigin,
+                entries_max: 1,
+            },
+            RegisterError::EmptyWindow { earliest_ms: 2, latest_ms: 1 },
+            RegisterError::Unsupported { feature: "`sync.unregister`" },
             RegisterError::Storage,
             RegisterError::ShuttingDown,
         ] {

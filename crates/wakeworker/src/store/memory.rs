@@ -123,6 +123,13 @@ impl Store for MemoryStore {
         Ok(profile.activities.range(first..).cloned().collect())
     }
 
+    fn clear_activities(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        let mut profile = self.profile();
+        profile.check(lease)?;
+        profile.activities.clear();
+        Ok(())
+    }
+
     fn release(&mut self, lease: Lease) -> Result<(), StoreError> {
         let mut profile = self.profile();
         profile.check(&lease)?;

@@ -38,6 +38,9 @@ pub trait Store: Send {
     /// Reads the activity log, oldest first.
     fn activities(&mut self, query: &ActivityQuery) -> Result<Vec<RecordedActivity>, StoreError>;
 
+    /// Removes the whole activity log. The numbers of later activities go on where they were (R239).
+    fn clear_activities(&mut self, lease: &Lease) -> Result<(), StoreError>;
+
     /// Gives the profile back. Called once, at an orderly end.
     fn release(&mut self, lease: Lease) -> Result<(), StoreError>;
 }

@@ -58,6 +58,8 @@ struct IdMarks {
     highest: u64,
     /// `meta.last_id`.
     stored: u64,
+    /// While the log is empty, the number that its next activity gets; after that SQLite counts.
+    first_activity: Option<u64>,
 }
 
 impl SqliteStore {
@@ -139,6 +141,13 @@ impl Store for SqliteStore {
         log::read(&database.connection, query).map_err(failed("read the activity log"))
     }
 
+    fn clear_activities(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        let database = self.database(lease)?;
+        let first = log::clear(&mut database.connection).map_err(failed("clear the activity log"))?;
+        database.ids.first_activity = Some(first);
+        Ok(())
+    }
+
     fn release(&mut self, lease: Lease) -> Result<(), StoreError> {
         self.database(&lease)?;
         let closed = match self.database.take() {
@@ -167,6 +176,8 @@ impl Database {
             snapshot: Snapshot {
                 worker_registrations,
                 sync_registrations,
+                origin_fires: records::origin_fires(&self.connection, &mut skipped)?,
+                last_round: records::last_round(&self.connection, &mut skipped)?,
                 last_id: self.ids.highest,
                 ..Snapshot::default()
             },

@@ -254,6 +254,10 @@ impl Store for StageStore {
         self.store.activities(query)
     }
 
+    fn clear_activities(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        self.store.clear_activities(lease)
+    }
+
     fn release(&mut self, lease: Lease) -> Result<(), StoreError> {
         self.store.release(lease)
     }

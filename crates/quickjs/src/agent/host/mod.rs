@@ -6,6 +6,7 @@ mod fetch;
 mod imports;
 mod indexeddb;
 mod registration;
+mod sync;
 mod text;
 mod url;
 
@@ -30,6 +31,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     fetch::install(&host, realm)?;
     events::install(&host, realm)?;
     registration::install(&host, realm)?;
+    sync::install(&host, realm)?;
     indexeddb::install(&host, realm)?;
     ctx.globals().set("__host", host.object)
 }

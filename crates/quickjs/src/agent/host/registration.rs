@@ -1,19 +1,17 @@
-//! The worker's registration, its clients, its messages, and Background Sync.
+//! The worker's registration, its clients and its messages.
 
 use super::super::realm::Realm;
 use super::super::task::{EventDone, EventKind, EventTask, HostError};
-use super::{Answer, HostObject, Reply};
+use super::HostObject;
 use crate::clients::{ClientInfo, MessageSource};
-use crate::json::{self, Wtf8};
 use crate::script::Text;
 use ::url::Url;
 use rquickjs::Result;
 use serde::Deserialize;
 use std::rc::Rc;
-use wakeworker_core::{PermissionName, RegisterError, Tag, WorkerId};
+use wakeworker_core::WorkerId;
 
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
-    sync(host, realm)?;
     clients(host, realm)?;
     let state = realm.clone();
     host.function("skipWaiting", move |id: u32| {
@@ -47,43 +45,14 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     host.function("postMessageToWorker", move |worker: u64, data: Text| {
         post_to_worker(&state, WorkerId(worker), data.into_string());
     })?;
-    host.function("permissionState", |name: Text| {
-        Reply::ok(Answer::text_or_null(permission(&name.into_string()).map(str::to_owned)))
-    })
-}
-
-fn sync(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
-    host.function("syncRegister", move |id: u32, tag: Text| {
-        let settle = state.operation(id);
-        let tag = match Wtf8::from_json(&tag.into_string()).ok().and_then(|tag| Tag::from_wtf8(&tag.0)) {
-            Some(tag) => tag,
-            None => return settle(Err(HostError::new("TypeError", "the tag is no string"))),
-        };
-        let Some(host) = state.shared.host.get() else {
-            return settle(Err(HostError::new("InvalidStateError", NO_HOST)));
-        };
-        // R24: the answer is put on this worker's queue by the engine thread, before any event that follows from it.
-        host.sync_manager(state.worker.registration).register_then(tag, move |result| {
-            settle(result.map(|()| "null".to_owned()).map_err(|e| refusal(&e)))
-        });
-    })?;
-    let state = realm.clone();
-    host.function("syncGetTags", move |id: u32| {
-        let settle = state.operation(id);
-        let Some(host) = state.shared.host.get() else {
-            return settle(Err(HostError::new("InvalidStateError", NO_HOST)));
-        };
-        host.sync_manager(state.worker.registration).get_tags_then(move |result| {
-            settle(result.map(|tags| json::tags(&tags)).map_err(|error| refusal(&error)))
-        });
+    host.function("postWebMessage", move |json: Text| {
+        // R221: without a host, as while messages are switched off, nobody hears it.
+        if let Some(host) = state.shared.host.get() {
+            let worker = &state.worker;
+            host.web_message_received(worker.registration, worker.id, &worker.script_url, json.into_string());
+        }
     })
-}
-
-const NO_HOST: &str = "Background Sync is not available: the runtime has no host";
-
-fn refusal(error: &RegisterError) -> HostError {
-    HostError::new(error.dom_exception_name(), error.to_string())
 }
 
 #[derive(Deserialize)]
@@ -164,18 +133,4 @@ fn post_to_worker(realm: &Realm, target: WorkerId, data: String) {
         starts: 0,
     };
     worker.dispatch(&realm.shared, event);
-}
-
-/// The permissions that a worker can ask for. The engine decides when it registers; this is the default answer.
-fn permission(name: &str) -> Option<&'static str> {
-    let known = match name {
-        "background-sync" => Some(PermissionName::BackgroundSync),
-        "periodic-background-sync" => Some(PermissionName::PeriodicBackgroundSync),
-        "notifications" => Some(PermissionName::Notifications),
-        _ => None,
-    }?;
-    Some(match known {
-        PermissionName::BackgroundSync => "granted",
-        PermissionName::PeriodicBackgroundSync | PermissionName::Notifications => "denied",
-    })
 }

@@ -10,6 +10,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a query gives the newest that match, oldest first", a_query_gives_the_newest_that_match_oldest_first),
     ("the log stays within its limits", the_log_stays_within_its_limits),
     ("old activities go", old_activities_go),
+    ("a cleared log is empty and its numbers go on", a_cleared_log_is_empty_and_its_numbers_go_on),
 ];
 
 fn every_activity_comes_back_as_it_was(profile: &dyn Profile) {
@@ -96,4 +97,22 @@ fn old_activities_go(profile: &dyn Profile) {
     // A clock that was wrong for a while does not empty the log, and the newest number is never lost.
     let read = record(i64::MAX, 600);
     assert_eq!(read.last().map(|newest| newest.id), Some(1_810));
+}
+
+// R239
+fn a_cleared_log_is_empty_and_its_numbers_go_on(profile: &dyn Profile) {
+    let mut store = Opened::new(profile);
+    let line = || Change::Record(activity(0, ActivityEvent::GaveUp));
+    store.commit(&[line(), line(), line()]);
+    store.store.clear_activities(&store.lease).unwrap();
+    let all = ActivityQuery { after: 0, limit: usize::MAX };
+    assert_eq!(store.store.activities(&all).unwrap(), []);
+    store.release();
+    let mut store = Opened::new(profile);
+    assert_eq!(store.store.activities(&all).unwrap(), [], "cleared for good");
+    store.commit(&[line()]);
+    let numbers: Vec<u64> = store.store.activities(&all).unwrap().iter().map(|line| line.id).collect();
+    assert_eq!(numbers, [4]);
+    let stale = crate::store::Lease { epoch: store.lease.epoch - 1 };
+    assert!(store.store.clear_activities(&stale).is_err(), "only the owner clears");
 }

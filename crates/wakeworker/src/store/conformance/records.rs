@@ -1,7 +1,7 @@
 //! Records to test with.
 
 use wakeworker_core::{
-    ActiveWorker, Activity, ActivityEvent, Conditions, FailureReason, PermissionName, PermissionState,
+    ActiveWorker, Activity, ActivityEvent, Conditions, FailureReason, PermissionName, PermissionState, Power,
     StorageKey, SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag, Timestamp, WorkerId,
     WorkerRegistration, WorkerRegistrationId,
 };
@@ -71,6 +71,12 @@ pub fn activity_events() -> Vec<ActivityEvent> {
         ActivityEvent::GaveUp,
         ActivityEvent::Removed,
         ActivityEvent::Interrupted { times: 2 },
+        ActivityEvent::Cancelled,
+        ActivityEvent::Expired,
+        ActivityEvent::Suspended,
+        ActivityEvent::Revived,
+        ActivityEvent::Round { events: 12 },
+        ActivityEvent::PowerChanged(Power { charging: false, battery_saver: true, data_saver: false }),
     ];
     for reason in [
         FailureReason::TimedOut,

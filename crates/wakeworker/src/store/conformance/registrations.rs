@@ -4,13 +4,15 @@ use super::records::{sync_registration, worker_registration};
 use super::{Behaviour, Opened, Profile};
 use crate::store::StoreError;
 use wakeworker_core::{
-    Change, Durability, StorageKey, SyncOptions, SyncRegistrationId, Tag, Timestamp, WorkerRegistrationId,
+    Change, Conditions, Durability, LastRound, NetworkCondition, PowerCondition, StorageKey, SyncOptions,
+    SyncRegistrationId, Tag, Timestamp, WorkerRegistrationId,
 };
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a new profile is empty", a_new_profile_is_empty),
     ("every field comes back", every_field_comes_back),
     ("a record with a known id replaces the old one", a_record_with_a_known_id_replaces_the_old_one),
+    ("times of periodic events come back", times_of_periodic_events_come_back),
     ("changes take effect in their order", changes_take_effect_in_their_order),
     ("a commit is done whole or not at all", a_commit_is_done_whole_or_not_at_all),
     ("a worker registration takes its entries with it", a_worker_registration_takes_its_entries_with_it),
@@ -45,6 +47,10 @@ fn every_field_comes_back(profile: &dyn Profile) {
     failing.interrupted_starts = u32::MAX;
     failing.attempts_max = 5;
     failing.not_before = Some(Timestamp(i64::MAX));
+    failing.not_after = Some(Timestamp(i64::MIN));
+    failing.conditions =
+        Conditions { network: NetworkCondition::AvoidCellular, power: PowerCondition::AvoidDraining };
+    failing.network = Some("office \u{1F4F6}\0".into());
     failing.reregistered_while_firing = true;
     let mut periodic = sync_registration(11, 3, "news");
     periodic.registered_at = Timestamp(i64::MIN);
@@ -56,6 +62,8 @@ fn every_field_comes_back(profile: &dyn Profile) {
     let mut never_succeeded = sync_registration(12, 3, &"x".repeat(10_240));
     never_succeeded.options =
         SyncOptions::Periodic { min_interval_ms: 0, anchor: Timestamp(5), last_success: None };
+    never_succeeded.conditions.network = NetworkCondition::Any;
+    never_succeeded.network = Some("".into());
 
     let workers = vec![partitioned, activating, installing];
     let syncs = vec![failing, periodic, never_succeeded];
@@ -99,6 +107,38 @@ fn a_record_with_a_known_id_replaces_the_old_one(profile: &dyn Profile) {
     store.commit(&[Change::PutSyncRegistration(other_owner.clone())]);
     store.commit(&[Change::RemoveWorkerRegistration(WorkerRegistrationId(1))]);
     assert_eq!(reopen(store, profile).load().snapshot.sync_registrations, [other_owner]);
+}
+
+// R109, R125, R167
+fn times_of_periodic_events_come_back(profile: &dyn Profile) {
+    let fire = |key: &str, at| Change::PutOriginFire { storage_key: key.into(), last_fire: Timestamp(at) };
+    let round = |at, drift_ms| Change::PutLastRound(LastRound { time: Timestamp(at), drift_ms });
+    let mut store = Opened::new(profile);
+    store.commit(&[
+        fire("https://b.example", 1),
+        fire("https://a.example", i64::MIN),
+        fire("https://a.example^https://b.example", 3),
+        fire("https://gone.example", 4),
+        round(5, 0),
+        fire("https://b.example", i64::MAX),
+        Change::RemoveOriginFire { storage_key: "https://gone.example".into() },
+        Change::RemoveOriginFire { storage_key: "https://never.example".into() },
+        round(-6, u64::MAX),
+    ]);
+    for loaded in [store.load(), reopen(store, profile).load()] {
+        let fires: Vec<(&str, i64)> =
+            loaded.snapshot.origin_fires.iter().map(|(key, time)| (key.as_str(), time.0)).collect();
+        assert_eq!(
+            fires,
+            [
+                ("https://a.example", i64::MIN),
+                ("https://a.example^https://b.example", 3),
+                ("https://b.example", i64::MAX)
+            ]
+        );
+        let last_round = LastRound { time: Timestamp(-6), drift_ms: u64::MAX };
+        assert_eq!(loaded.snapshot.last_round, Some(last_round));
+    }
 }
 
 // R172

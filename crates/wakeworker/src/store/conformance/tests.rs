@@ -59,6 +59,22 @@ fn options() -> impl Strategy<Value = SyncOptions> {
     ]
 }
 
+/// What an entry may ask for beyond the specification.
+fn wishes() -> impl Strategy<Value = (Option<Timestamp>, Conditions, Option<NetworkId>)> {
+    let network = prop_oneof![
+        Just(NetworkCondition::Any),
+        Just(NetworkCondition::Online),
+        Just(NetworkCondition::AvoidCellular)
+    ];
+    let power = prop_oneof![Just(PowerCondition::Auto), Just(PowerCondition::AvoidDraining)];
+    (any::<Option<i64>>(), network, power, any::<Option<String>>()).prop_map(
+        |(latest, network, power, id)| {
+            let id = id.map(|id| NetworkId::from(id.as_str()));
+            (latest.map(Timestamp), Conditions { network, power }, id)
+        },
+    )
+}
+
 fn change() -> impl Strategy<Value = Change> {
     let active = any::<Option<(u64, bool)>>();
     let events = crate::store::conformance::records::activity_events();
@@ -74,9 +90,10 @@ fn change() -> impl Strategy<Value = Change> {
         }),
         1 => (1..5_u64).prop_map(|id| Change::RemoveWorkerRegistration(WorkerRegistrationId(id))),
         6 => (
-            (5..15_u64, 1..5_u64, tag(), options()),
+            (5..15_u64, 1..5_u64, tag(), options(), wishes()),
             any::<(i64, u32, u32, u32, Option<i64>, bool)>(),
-        ).prop_map(|((id, owner, tag, options), (at, attempts, interrupted, max, not_before, again))| {
+        ).prop_map(|((id, owner, tag, options, wishes), (at, attempts, interrupted, max, not_before, again))| {
+            let (not_after, conditions, network) = wishes;
             Change::PutSyncRegistration(SyncRegistration {
                 id: SyncRegistrationId(id),
                 worker_registration: WorkerRegistrationId(owner),
@@ -87,11 +104,19 @@ fn change() -> impl Strategy<Value = Change> {
                 interrupted_starts: interrupted,
                 attempts_max: max,
                 not_before: not_before.map(Timestamp),
-                not_after: None,
-                conditions: Conditions::default(),
-                network: None,
+                not_after,
+                conditions,
+                network,
                 reregistered_while_firing: again,
             })
+        }),
+        1 => (text(), any::<i64>()).prop_map(|(key, time)| Change::PutOriginFire {
+            storage_key: StorageKey::from(key.as_str()),
+            last_fire: Timestamp(time),
+        }),
+        1 => text().prop_map(|key| Change::RemoveOriginFire { storage_key: StorageKey::from(key.as_str()) }),
+        1 => any::<(i64, u64)>().prop_map(|(time, drift_ms)| {
+            Change::PutLastRound(LastRound { time: Timestamp(time), drift_ms })
         }),
         3 => (5..15_u64).prop_map(|id| Change::RemoveSyncRegistration(SyncRegistrationId(id))),
         1 => (any::<i64>(), any::<Option<u32>>(), proptest::option::of(tag()), 0..events.len()).prop_map(

@@ -4,12 +4,14 @@ use super::records::{column, kind, tag};
 use crate::store::{
     ACTIVITIES_PER_PRUNING, ActivityLimits, ActivityQuery, RecordedActivity, activity_record,
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
 use wakeworker_core::{Activity, StorageKey, Timestamp, WorkerRegistrationId};
 
-/// Appends one activity, and now and then removes the oldest ones.
+/// Appends one activity, and now and then removes the oldest ones. `first` is the number of the first one of a log that
+/// is empty; the others get the next one.
 pub(super) fn append(
     connection: &Connection,
+    first: Option<u64>,
     activity: &Activity,
     limits: ActivityLimits,
 ) -> rusqlite::Result<()> {
@@ -21,10 +23,11 @@ pub(super) fn append(
     };
     let id = connection
         .prepare_cached(
-            "INSERT INTO activity (time_ms, storage_key, registration, kind, tag, event) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO activity (id, time_ms, storage_key, registration, kind, tag, event) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .insert(params![
+            first,
             activity.time.0,
             activity.storage_key.as_ref().map(StorageKey::as_str),
             activity.registration.map(|id| id.0),
@@ -36,6 +39,20 @@ pub(super) fn append(
         prune(connection, id, activity.time, limits)?;
     }
     Ok(())
+}
+
+/// Removes all activities (R239), and gives the number for the next one: none is given twice.
+pub(super) fn clear(connection: &mut Connection) -> rusqlite::Result<u64> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let last: u64 = transaction.query_row(
+        "UPDATE meta SET last_activity_id = max(last_activity_id, ifnull((SELECT max(id) FROM activity), 0)) \
+         RETURNING last_activity_id",
+        [],
+        |row| row.get(0),
+    )?;
+    transaction.execute("DELETE FROM activity", [])?;
+    transaction.commit()?;
+    Ok(last + 1)
 }
 
 /// The newest activities after a number, oldest first. What cannot be read, such as an event that only a newer version

@@ -7,8 +7,9 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row, params};
 use std::collections::HashSet;
 use wakeworker_core::{
-    ActiveWorker, Change, Conditions, StorageKey, SyncKind, SyncOptions, SyncRegistration,
-    SyncRegistrationId, Tag, Timestamp, WorkerId, WorkerRegistration, WorkerRegistrationId,
+    ActiveWorker, Change, Conditions, LastRound, NetworkCondition, NetworkId, PowerCondition, StorageKey,
+    SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag, Timestamp, WorkerId,
+    WorkerRegistration, WorkerRegistrationId,
 };
 
 /// Writes one change inside the transaction that is open.
@@ -41,12 +42,27 @@ pub(super) fn write(
                 ids.stored = ids.highest;
             }
         }
-        Change::PutOriginFire { .. } | Change::RemoveOriginFire { .. } | Change::PutLastRound(_) => {
-            // Refused rather than lost: schema 1 has no place for it, and no engine writes it yet.
-            let message = "this schema cannot keep the times of periodic events".to_owned();
-            return Err(rusqlite::Error::InvalidParameterName(message));
+        Change::PutOriginFire { storage_key, last_fire } => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO origin_fire (storage_key, last_fire_ms) VALUES (?1, ?2) \
+                     ON CONFLICT (storage_key) DO UPDATE SET last_fire_ms = ?2",
+                )?
+                .execute(params![storage_key.as_str(), last_fire.0])?;
         }
-        Change::Record(activity) => log::append(connection, activity, limits)?,
+        Change::RemoveOriginFire { storage_key } => {
+            connection
+                .prepare_cached("DELETE FROM origin_fire WHERE storage_key = ?1")?
+                .execute([storage_key.as_str()])?;
+        }
+        Change::PutLastRound(round) => {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO last_round VALUES (1, ?1, ?2)")?
+                .execute(params![round.time.0, round.drift_ms.cast_signed()])?;
+        }
+        Change::Record(activity) => {
+            log::append(connection, ids.first_activity.take(), activity, limits)?;
+        }
     }
     Ok(())
 }
@@ -61,9 +77,10 @@ pub(super) fn store_last_id(connection: &Connection, last_id: u64) -> rusqlite::
 pub(super) fn id_marks(connection: &Connection) -> rusqlite::Result<IdMarks> {
     connection.query_row(
         "SELECT last_id, max(last_id, ifnull((SELECT max(id) FROM worker_registration), 0), \
-         ifnull((SELECT max(id) FROM sync_registration), 0)) FROM meta",
+         ifnull((SELECT max(id) FROM sync_registration), 0)), \
+         CASE WHEN EXISTS (SELECT 1 FROM activity) THEN NULL ELSE last_activity_id + 1 END FROM meta",
         [],
-        |row| Ok(IdMarks { stored: row.get(0)?, highest: row.get(1)? }),
+        |row| Ok(IdMarks { stored: row.get(0)?, highest: row.get(1)?, first_activity: row.get(2)? }),
     )
 }
 
@@ -98,8 +115,8 @@ pub(super) fn sync_registrations(
     let owners: HashSet<WorkerRegistrationId> = owners.iter().map(|owner| owner.id).collect();
     let mut statement = connection.prepare(
         "SELECT id, worker_registration, kind, tag, registered_at_ms, attempts, interrupted_starts, attempts_max, \
-         not_before_ms, reregistered, min_interval_ms, anchor_ms, last_success_ms \
-         FROM sync_registration ORDER BY id",
+         not_before_ms, reregistered, min_interval_ms, anchor_ms, last_success_ms, not_after_ms, \
+         network_condition, power_condition, network FROM sync_registration ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
@@ -114,6 +131,41 @@ pub(super) fn sync_registrations(
         keep("sync_registration", row, sync, &mut found, skipped)?;
     }
     Ok(found)
+}
+
+/// When a periodic event of each origin last succeeded, in the order of the storage keys.
+pub(super) fn origin_fires(
+    connection: &Connection,
+    skipped: &mut Vec<SkippedRecord>,
+) -> rusqlite::Result<Vec<(StorageKey, Timestamp)>> {
+    let mut statement =
+        connection.prepare("SELECT id, storage_key, last_fire_ms FROM origin_fire ORDER BY storage_key")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let fire = column::<String>(row, 1, "storage_key")
+            .and_then(|key| Ok((StorageKey::from(key.as_str()), Timestamp(column(row, 2, "last_fire_ms")?))));
+        keep("origin_fire", row, fire, &mut found, skipped)?;
+    }
+    Ok(found)
+}
+
+/// The last round of periodic events.
+pub(super) fn last_round(
+    connection: &Connection,
+    skipped: &mut Vec<SkippedRecord>,
+) -> rusqlite::Result<Option<LastRound>> {
+    let mut statement = connection.prepare("SELECT id, time_ms, drift_ms FROM last_round")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let round = column(row, 1, "time_ms").and_then(|time| {
+            let drift_ms = column::<i64>(row, 2, "drift_ms")?.cast_unsigned();
+            Ok(LastRound { time: Timestamp(time), drift_ms })
+        });
+        keep("last_round", row, round, &mut found, skipped)?;
+    }
+    Ok(found.pop())
 }
 
 fn keep<T>(
@@ -172,6 +224,10 @@ fn put_sync_registration(connection: &Connection, sync: &SyncRegistration) -> ru
         min_interval,
         anchor,
         last_success,
+        sync.not_after.map(|time| time.0),
+        network_number(sync.conditions.network),
+        power_number(sync.conditions.power),
+        sync.network.as_ref().map(NetworkId::as_str),
     ];
     // The owner of an entry never changes in practice. Leaving it alone keeps the page of the owners' index clean,
     // which is a third of what an update writes.
@@ -179,10 +235,12 @@ fn put_sync_registration(connection: &Connection, sync: &SyncRegistration) -> ru
         .prepare_cached(
             "INSERT INTO sync_registration (id, worker_registration, kind, tag, registered_at_ms, attempts, \
              interrupted_starts, attempts_max, not_before_ms, reregistered, min_interval_ms, anchor_ms, \
-             last_success_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+             last_success_ms, not_after_ms, network_condition, power_condition, network) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
              ON CONFLICT (id) DO UPDATE SET kind = ?3, tag = ?4, registered_at_ms = ?5, attempts = ?6, \
              interrupted_starts = ?7, attempts_max = ?8, not_before_ms = ?9, reregistered = ?10, \
-             min_interval_ms = ?11, anchor_ms = ?12, last_success_ms = ?13 WHERE worker_registration = ?2",
+             min_interval_ms = ?11, anchor_ms = ?12, last_success_ms = ?13, not_after_ms = ?14, \
+             network_condition = ?15, power_condition = ?16, network = ?17 WHERE worker_registration = ?2",
         )?
         .execute(values)?;
     if written == 0 {
@@ -190,7 +248,8 @@ fn put_sync_registration(connection: &Connection, sync: &SyncRegistration) -> ru
             .prepare_cached(
                 "REPLACE INTO sync_registration (id, worker_registration, kind, tag, registered_at_ms, attempts, \
                  interrupted_starts, attempts_max, not_before_ms, reregistered, min_interval_ms, anchor_ms, \
-                 last_success_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 last_success_ms, not_after_ms, network_condition, power_condition, network) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             )?
             .execute(values)?;
     }
@@ -233,11 +292,50 @@ fn read_sync_registration(row: &Row<'_>) -> Result<SyncRegistration, String> {
         interrupted_starts: column(row, 6, "interrupted_starts")?,
         attempts_max: column(row, 7, "attempts_max")?,
         not_before: column::<Option<i64>>(row, 8, "not_before_ms")?.map(Timestamp),
-        not_after: None,
-        conditions: Conditions::default(),
-        network: None,
+        not_after: column::<Option<i64>>(row, 13, "not_after_ms")?.map(Timestamp),
+        conditions: Conditions {
+            network: network_condition(column(row, 14, "network_condition")?)?,
+            power: power_condition(column(row, 15, "power_condition")?)?,
+        },
+        network: row
+            .get_ref(16)
+            .and_then(|value| Ok(value.as_str_or_null()?))
+            .map_err(|error| format!("column network: {error}"))?
+            .map(NetworkId::from),
         reregistered_while_firing: flag(row, 9, "reregistered")?,
     })
+}
+
+fn network_number(condition: NetworkCondition) -> u8 {
+    match condition {
+        NetworkCondition::Any => 0,
+        NetworkCondition::Online => 1,
+        NetworkCondition::AvoidCellular => 2,
+    }
+}
+
+fn network_condition(number: i64) -> Result<NetworkCondition, String> {
+    match number {
+        0 => Ok(NetworkCondition::Any),
+        1 => Ok(NetworkCondition::Online),
+        2 => Ok(NetworkCondition::AvoidCellular),
+        other => Err(format!("unknown network condition {other}")),
+    }
+}
+
+fn power_number(condition: PowerCondition) -> u8 {
+    match condition {
+        PowerCondition::Auto => 0,
+        PowerCondition::AvoidDraining => 1,
+    }
+}
+
+fn power_condition(number: i64) -> Result<PowerCondition, String> {
+    match number {
+        0 => Ok(PowerCondition::Auto),
+        1 => Ok(PowerCondition::AvoidDraining),
+        other => Err(format!("unknown power condition {other}")),
+    }
 }
 
 /// The tag that is kept as these bytes (R12). Nearly all tags are plain UTF-8, which is quick to check.

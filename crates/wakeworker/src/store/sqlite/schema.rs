@@ -11,7 +11,8 @@ use std::path::Path;
 use wakeworker_core::Durability;
 
 /// Numbered from 1: `PRAGMA user_version` is the number of those that have been applied (R176).
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_periodic.sql")];
 
 /// The schema version that this program writes.
 const SUPPORTED: u32 = MIGRATIONS.len() as u32;

@@ -1,0 +1,48 @@
+//! What scripts ask beside the two managers, for backends: permissions, and the entries that registration objects show.
+
+use crate::error::QueryError;
+use crate::message::Message;
+use crate::{HostHandle, Pending, PeriodicSyncManager};
+use wakeworker_core::{
+    PermissionName, PermissionState, StorageKey, SyncKind, SyncRegistration, WorkerRegistrationId,
+};
+
+impl HostHandle {
+    /// `registration.periodicSync` of a worker registration.
+    pub fn periodic_sync_manager(&self, registration: WorkerRegistrationId) -> PeriodicSyncManager {
+        PeriodicSyncManager::new(self.clone(), registration)
+    }
+
+    /// The state of a permission: as stated, or its default (R134, R135, R137).
+    pub fn permission_state(
+        &self,
+        storage_key: StorageKey,
+        name: PermissionName,
+    ) -> Pending<Result<PermissionState, QueryError>> {
+        self.query(move |engine, _, _| Ok(engine.permission_state(&storage_key, name)))
+    }
+
+    /// As [`HostHandle::permission_state`], with a callback on the engine thread, which may only enqueue.
+    pub fn permission_state_then(
+        &self,
+        storage_key: StorageKey,
+        name: PermissionName,
+        done: impl FnOnce(PermissionState) + Send + 'static,
+    ) {
+        self.send(Message::Query(Box::new(move |engine, _, _| {
+            done(engine.permission_state(&storage_key, name));
+        })));
+    }
+
+    /// The entries of one kind of a worker registration, with a callback on the engine thread, which may only enqueue.
+    pub fn sync_registrations_of_then(
+        &self,
+        registration: WorkerRegistrationId,
+        kind: SyncKind,
+        done: impl FnOnce(Vec<SyncRegistration>) + Send + 'static,
+    ) {
+        self.send(Message::Query(Box::new(move |engine, _, _| {
+            done(engine.sync_registrations_of(registration, kind).cloned().collect());
+        })));
+    }
+}
