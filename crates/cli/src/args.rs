@@ -2,6 +2,7 @@
 
 use crate::demo::DemoArgs;
 use crate::extensions::Extension;
+use crate::simulate::SimulateArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::SignedDuration;
@@ -80,6 +81,8 @@ Examples:
   wakeworker eval sw.js
   wakeworker eval polyfill.js test.js --timeout 30s")]
     Eval(EvalArgs),
+    /// Play a scenario in virtual time: days of visits, tunnels and retries in a moment
+    Simulate(SimulateArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:

@@ -27,6 +27,8 @@ use wakeworker_core::{
 pub struct Driver {
     skipped: Vec<SkippedRecord>,
     receiver: Receiver<Message>,
+    /// Taken from the receiver only to know that it is there.
+    peeked: Option<Message>,
     clock: Arc<dyn Clock>,
     config: Config,
     engine: Engine,
@@ -87,6 +89,7 @@ impl Driver {
         let mut driver = Driver {
             skipped: loaded.skipped,
             receiver,
+            peeked: None,
             clock,
             config,
             engine,
@@ -117,14 +120,26 @@ impl Driver {
     /// Handles everything that has arrived, commits once, performs the effects. Returns after how many milliseconds to
     /// call again if nothing else happens; `None` if there is nothing to wait for.
     pub fn turn(&mut self) -> Option<u64> {
-        let batch: Vec<Message> = self.receiver.try_iter().take(BATCH_MAX).collect();
+        let peeked = self.peeked.take();
+        let batch: Vec<Message> =
+            peeked.into_iter().chain(self.receiver.try_iter()).take(BATCH_MAX).collect();
         self.handle_batch(batch)
+    }
+
+    /// Whether something has arrived for the next turn. For callers of [`Driver::turn`] that let time pass only when
+    /// nothing is left to do.
+    pub fn has_messages(&mut self) -> bool {
+        if self.peeked.is_none() {
+            self.peeked = self.receiver.try_recv().ok();
+        }
+        self.peeked.is_some()
     }
 
     /// The engine thread: sleeps until something happens or is due, and ticks for nothing else. Ends at a shutdown.
     pub(crate) fn run(mut self) {
-        let mut batch = Vec::new();
-        let mut wait_ms = None;
+        let mut batch: Vec<Message> = self.peeked.take().into_iter().collect();
+        // What has arrived already is handled without waiting.
+        let mut wait_ms = (!batch.is_empty()).then_some(0);
         loop {
             let first = match wait_ms {
                 None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
