@@ -85,26 +85,6 @@ pub(crate) fn shortened(text: &str, max: usize) -> String {
     }
 }
 
-/// A length of time for people: its two largest units, rounded up to the smaller one.
-pub(crate) fn duration(ms: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
-    let Some(first) = UNITS.iter().position(|(length, _)| ms >= *length) else {
-        return if ms == 0 { "0 s".to_owned() } else { format!("{ms} ms") };
-    };
-    let smallest = UNITS.get(first + 1).unwrap_or(&UNITS[first]).0;
-    let rounded = ms.div_ceil(smallest).saturating_mul(smallest);
-    // Rounding up may have made one more of the larger unit, or a whole one of the unit above.
-    let first = UNITS.iter().position(|(length, _)| rounded >= *length).unwrap_or(first);
-    let (length, unit) = UNITS[first];
-    let whole = format!("{} {unit}", rounded / length);
-    match UNITS.get(first + 1) {
-        Some((length_below, unit_below)) if rounded % length >= *length_below => {
-            format!("{whole} {} {unit_below}", rounded % length / length_below)
-        }
-        _ => whole,
-    }
-}
-
 fn push_row<const N: usize>(text: &mut String, row: &[String; N], widths: &[usize; N], style: Style) {
     let mut line = String::new();
     for (i, cell) in row.iter().enumerate() {
@@ -135,28 +115,6 @@ mod tests {
         assert_eq!(printable("über 😀"), "über 😀");
         assert_eq!(shortened("äöü", 2), "äö…");
         assert_eq!(shortened("äöü", 3), "äöü");
-    }
-
-    #[test]
-    fn durations_have_two_units_and_never_promise_too_early() {
-        for (ms, text) in [
-            (0, "0 s"),
-            (1, "1 ms"),
-            (999, "999 ms"),
-            (1_000, "1 s"),
-            (1_001, "2 s"),
-            (59_001, "1 min"),
-            (61_000, "1 min 1 s"),
-            (3_599_500, "1 h"),
-            (43_200_000, "12 h"),
-            (43_199_001, "12 h"),
-            (86_400_000, "1 d"),
-            (90_000_000, "1 d 1 h"),
-            (9_007_199_254_740_991, "104249991 d 9 h"),
-        ] {
-            assert_eq!(duration(ms), text, "{ms}");
-        }
-        assert!(duration(u64::MAX).ends_with(" h") || duration(u64::MAX).ends_with(" d"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::control::shapes::{
 };
 use crate::failure::Failure;
 use crate::output::{self, printable, shortened};
+use crate::simulate::units::{about, duration_text};
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::Value;
@@ -123,8 +124,8 @@ fn row(registration: &SyncRegistrationLine) -> [String; 8] {
             Some(_) => registration.attempts.to_string(),
             None => format!("{}/{}", registration.attempts, registration.attempts_max),
         },
-        registration.min_interval_ms.map_or_else(|| "-".into(), output::duration),
-        registration.next_in_ms.map_or_else(|| "-".into(), |ms| format!("in {}", output::duration(ms))),
+        registration.min_interval_ms.map_or_else(|| "-".into(), duration_text),
+        registration.next_in_ms.map_or_else(|| "-".into(), |ms| format!("in {}", about(ms))),
         registration.registered_at.clone(),
         registration.scope.clone(),
     ]
@@ -187,7 +188,7 @@ fn happened(activity: &ActivityLine) -> String {
         "worker-activated" => "has an active service worker".into(),
         "worker-unregistered" => "unregistered its service worker".into(),
         "registered" => match activity.details.get("min_interval_ms").and_then(Value::as_u64) {
-            Some(ms) => format!("registered for {kind}, at least {} apart", output::duration(ms)),
+            Some(ms) => format!("registered for {kind}, at least {} apart", duration_text(ms)),
             None => format!("registered for {kind}"),
         },
         "reregistered" => format!("registered again for {kind}"),
