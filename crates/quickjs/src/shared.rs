@@ -6,7 +6,7 @@ use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::FetchRules;
 use crate::lifecycle::Registry;
 use crate::script::BytecodeCache;
-use crate::storage::{IndexedDb, RuntimeStorage, WorkerStore};
+use crate::storage::{Caches, IndexedDb, RuntimeStorage, WorkerStore};
 use crate::{ConsoleLevel, Fetcher, OpenError, RuntimeConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
@@ -23,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) clients: Arc<dyn Clients>,
     pub(crate) host: OnceLock<HostHandle>,
     pub(crate) indexeddb: IndexedDb,
+    pub(crate) caches: Caches,
     pub(crate) store: WorkerStore,
     pub(crate) bytecode: BytecodeCache,
     pub(crate) threads: Threads,
@@ -52,6 +53,7 @@ impl Shared {
     ) -> Result<Arc<Shared>, OpenError> {
         let store = WorkerStore::open(storage)?;
         let indexeddb = IndexedDb::open(storage, config.indexeddb_bytes_max)?;
+        let caches = Caches::open(storage, &config)?;
         let fetch = Arc::new(FetchRules {
             fetcher,
             redirects_max: config.redirects_max,
@@ -73,6 +75,7 @@ impl Shared {
             clients,
             host: OnceLock::new(),
             indexeddb,
+            caches,
             store,
             threads: Threads::default(),
             registry: Mutex::new(registry),
