@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::demo::DemoArgs;
+use crate::simulate::SimulateArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::SignedDuration;
@@ -79,6 +80,8 @@ Examples:
   wakeworker eval sw.js
   wakeworker eval polyfill.js test.js --timeout 30s")]
     Eval(EvalArgs),
+    /// Play a scenario in virtual time: days of visits, tunnels and retries in a moment
+    Simulate(SimulateArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:

@@ -9,6 +9,7 @@ mod failure;
 mod gateway;
 mod output;
 mod profile;
+mod simulate;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -72,6 +72,11 @@ pub(crate) fn printable(text: &str) -> String {
     safe
 }
 
+/// The same for text of several lines, which stay lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// Shortens text from elsewhere to `max` characters.
 pub(crate) fn shortened(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {

@@ -16,13 +16,13 @@ impl Engine {
         &self,
         registration: WorkerRegistrationId,
         kind: SyncKind,
-    ) -> impl Iterator<Item = &SyncRegistration> {
+    ) -> impl Iterator<Item = SyncRegistration> + '_ {
         let first = (registration, kind, Tag::from("")); // The empty tag is the smallest.
         self.by_tag
             .range(first..)
             .take_while(move |((owner, of_kind, _), _)| *owner == registration && *of_kind == kind)
             .filter_map(|(_, id)| self.entries.get(id))
-            .map(|entry| &entry.record)
+            .map(|entry| entry.record.clone())
     }
 
     /// The state of a permission: as stated, or its default.

@@ -42,6 +42,7 @@ fn main() {
 
     let warm = (0..5_000).map(|_| timed(|| probe(&world, id))).collect();
     report("warm dispatch through the host, there and back", warm);
+    report("  beside it: a bare message through the same three threads", bare_messages());
     println!(
         "{:<62} {:>8} KiB",
         "JavaScript heap of the worker",
@@ -50,6 +51,39 @@ fn main() {
     report_memory();
     drop(world);
     many_workers();
+}
+
+/// What the machine takes, at this moment, to wake three threads in a row and back: caller, engine, worker.
+fn bare_messages() -> Vec<Duration> {
+    let (to_engine, engine_inbox) = channel();
+    let (to_worker, worker_inbox) = channel();
+    let (to_caller, caller_inbox) = channel();
+    let back = to_engine.clone();
+    let worker = std::thread::spawn(move || worker_inbox.iter().for_each(|()| drop(back.send(Bare::Ended))));
+    let engine = std::thread::spawn(move || {
+        for message in engine_inbox {
+            match message {
+                Bare::Dispatch => drop(to_worker.send(())),
+                Bare::Ended => drop(to_caller.send(())),
+                Bare::Stop => break,
+            }
+        }
+    });
+    let round = || {
+        to_engine.send(Bare::Dispatch).unwrap();
+        caller_inbox.recv().unwrap();
+    };
+    let times = (0..5_000).map(|_| timed(round)).collect();
+    to_engine.send(Bare::Stop).unwrap();
+    engine.join().unwrap();
+    worker.join().unwrap();
+    times
+}
+
+enum Bare {
+    Dispatch,
+    Ended,
+    Stop,
 }
 
 /// Resident memory with many idle workers of one origin each.

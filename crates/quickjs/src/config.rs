@@ -1,5 +1,7 @@
 //! Every limit of the runtime, with its unit and its default.
 
+use crate::VirtualTime;
+
 /// Limits and policies of one [`Runtime`](crate::Runtime). Durations are milliseconds; limits name their unit.
 ///
 /// A worker that exceeds a limit of memory or processor time is stopped: its events fail with
@@ -69,6 +71,8 @@ pub struct RuntimeConfig {
     pub user_agent: String,
     /// `navigator.language`. Default: `en`.
     pub language: String,
+    /// Another time than the machine's, for simulations and tests (R183). Default: the machine's.
+    pub virtual_time: Option<VirtualTime>,
     /// What scripts find beyond the specifications. Default: nothing.
     pub script_extensions: ScriptExtensions,
 }
@@ -131,6 +135,7 @@ impl Default for RuntimeConfig {
             compiled_script_bytes_max: 32 * MIB,
             user_agent: format!("WakeWorker/{}", env!("CARGO_PKG_VERSION")),
             language: "en".to_owned(),
+            virtual_time: None,
             script_extensions: ScriptExtensions::default(),
         }
     }

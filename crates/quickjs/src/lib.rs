@@ -33,6 +33,7 @@ mod runtime;
 mod script;
 mod shared;
 mod storage;
+mod virtual_time;
 
 pub use agent::{ConsoleLevel, ConsoleLine};
 pub use clients::{ClientInfo, Clients, MessageSource, NoClients};
@@ -44,3 +45,4 @@ pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
 pub use runtime::Runtime;
 pub use storage::RuntimeStorage;
+pub use virtual_time::VirtualTime;

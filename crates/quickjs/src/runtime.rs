@@ -202,6 +202,23 @@ impl Runtime {
         }
     }
 
+    /// In virtual time: milliseconds until a worker has something to do by itself, such as a timer. Only meaningful
+    /// after [`VirtualTime::settle`](crate::VirtualTime::settle).
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let time = self.shared().time.driven()?;
+        let due = self.shared().all_workers().iter().filter_map(|worker| worker.due()).min()?;
+        Some(time.ms_until(due))
+    }
+
+    /// In virtual time: lets one worker whose time has come go on; false if there is none. One after the other, with
+    /// a settling in between, so that every run is the same.
+    pub fn run_due(&self) -> bool {
+        let now = self.shared().time.now();
+        let mut workers = self.shared().all_workers();
+        workers.sort_by_key(|worker| worker.id);
+        workers.iter().any(|worker| worker.run_due(now))
+    }
+
     /// Whether a worker's thread runs.
     pub fn is_worker_running(&self, worker: WorkerId) -> bool {
         self.shared().worker(worker).is_some_and(|worker| worker.is_running())

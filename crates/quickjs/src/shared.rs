@@ -2,11 +2,13 @@
 
 use crate::agent::{ConsoleLine, Task, Worker, lock};
 use crate::clients::Clients;
+use crate::clock::Time;
 use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::FetchRules;
 use crate::lifecycle::Registry;
 use crate::script::BytecodeCache;
 use crate::storage::{Caches, IndexedDb, RuntimeStorage, WorkerStore};
+use crate::virtual_time::Work;
 use crate::{ConsoleLevel, Fetcher, OpenError, RuntimeConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
@@ -19,6 +21,7 @@ type ConsoleObserver = Box<dyn Fn(&ConsoleLine) + Send + Sync>;
 /// The state behind [`Runtime`](crate::Runtime).
 pub(crate) struct Shared {
     pub(crate) config: RuntimeConfig,
+    pub(crate) time: Time,
     pub(crate) fetch: Arc<FetchRules>,
     pub(crate) clients: Arc<dyn Clients>,
     pub(crate) host: OnceLock<HostHandle>,
@@ -70,6 +73,7 @@ impl Shared {
         })?;
         Ok(Arc::new(Shared {
             bytecode: BytecodeCache::new(config.compiled_script_bytes_max),
+            time: Time::new(config.virtual_time.clone()),
             config,
             fetch,
             clients,
@@ -167,7 +171,7 @@ impl Shared {
         work: impl FnOnce(&Arc<Shared>) + Send + 'static,
     ) {
         let shared = self.clone();
-        let token = self.threads.enter();
+        let token = self.threads.enter(&self.time);
         let slot = Arc::new(Mutex::new(Some(work)));
         let taken = slot.clone();
         let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -222,12 +226,15 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 pub(crate) struct Threads(Arc<(Mutex<usize>, Condvar)>);
 
 /// One running thread.
-pub(crate) struct ThreadToken(Arc<(Mutex<usize>, Condvar)>);
+pub(crate) struct ThreadToken {
+    threads: Arc<(Mutex<usize>, Condvar)>,
+    _work: Option<Work>,
+}
 
 impl Threads {
-    pub(crate) fn enter(&self) -> ThreadToken {
+    pub(crate) fn enter(&self, time: &Time) -> ThreadToken {
         *lock(&self.0.0) += 1;
-        ThreadToken(self.0.clone())
+        ThreadToken { threads: self.0.clone(), _work: time.work() }
     }
 
     fn wait_for_all(&self, longest: Duration) {
@@ -240,7 +247,7 @@ impl Threads {
 
 impl Drop for ThreadToken {
     fn drop(&mut self) {
-        *lock(&self.0.0) -= 1;
-        self.0.1.notify_all();
+        *lock(&self.threads.0) -= 1;
+        self.threads.1.notify_all();
     }
 }

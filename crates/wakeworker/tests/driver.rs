@@ -12,6 +12,17 @@ use wakeworker::{Host, OpenError};
 
 const SUCCEEDED: AttemptOutcome = AttemptOutcome::Succeeded { handled: true };
 
+#[test] // R183
+fn a_caller_with_its_own_clock_knows_when_nothing_is_left_to_do() {
+    let (mut stage, registration) = Stage::new().with_worker();
+    assert!(!stage.driver.has_messages());
+    let pending = stage.host.sync_manager(registration).register("t".into());
+    assert!(stage.driver.has_messages() && stage.driver.has_messages(), "looking takes nothing away");
+    stage.turn();
+    assert_eq!(pending.wait(), Ok(()));
+    assert!(!stage.driver.has_messages());
+}
+
 #[test] // R22, R24, R64
 fn an_entry_is_registered_fired_and_gone() {
     let (mut stage, registration) = Stage::new().with_worker();

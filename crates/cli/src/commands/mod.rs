@@ -7,6 +7,7 @@ mod serve;
 use crate::args::{Cli, Command};
 use crate::demo;
 use crate::failure::{ExitStatus, Failure};
+use crate::simulate;
 use clap::CommandFactory;
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Offline(args) => done(block_on(1, control::offline(args))),
         Command::Dispatch(args) => done(block_on(1, control::dispatch(args))),
         Command::Eval(args) => done(eval::run(&args)),
+        Command::Simulate(args) => done(simulate::run(&args)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "wakeworker", &mut script);

@@ -1,6 +1,6 @@
 //! Console lines with their limits.
 
-use crate::clock::{self, Moment};
+use crate::clock::{Moment, Time};
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use wakeworker_core::WorkerId;
@@ -60,6 +60,7 @@ pub(crate) struct Console {
     worker: WorkerId,
     line_bytes_max: usize,
     lines_per_second_max: u32,
+    time: Time,
     second: Cell<Moment>,
     lines: Cell<u32>,
     dropped: Cell<u32>,
@@ -71,13 +72,15 @@ impl Console {
         worker: WorkerId,
         line_bytes_max: usize,
         lines_per_second_max: u32,
+        time: Time,
         out: impl FnMut(ConsoleLine) + 'static,
     ) -> Console {
         Console {
             worker,
             line_bytes_max,
             lines_per_second_max,
-            second: Cell::new(clock::now()),
+            second: Cell::new(time.now()),
+            time,
             lines: Cell::new(0),
             dropped: Cell::new(0),
             out: RefCell::new(Box::new(out)),
@@ -86,7 +89,7 @@ impl Console {
 
     /// Prints a line, if the worker has not printed too many.
     pub(crate) fn print(&self, level: ConsoleLevel, mut text: String) {
-        let now = clock::now();
+        let now = self.time.now();
         if now.saturating_duration_since(self.second.get()) >= Duration::from_secs(1) {
             self.second.set(now);
             self.lines.set(0);
@@ -142,7 +145,8 @@ mod tests {
     fn long_lines_are_cut_at_a_character_and_floods_are_counted() {
         let lines = Rc::new(RefCell::new(Vec::new()));
         let seen = lines.clone();
-        let console = Console::new(WorkerId(1), 5, 3, move |line| seen.borrow_mut().push(line.text));
+        let console =
+            Console::new(WorkerId(1), 5, 3, Time::default(), move |line| seen.borrow_mut().push(line.text));
         console.print(ConsoleLevel::Log, "ééé".to_owned());
         for n in 0..5 {
             console.print(ConsoleLevel::Log, n.to_string());

@@ -1,7 +1,7 @@
 //! What stops a running worker: the host's wish, the end of a grace time, processor time, memory.
 
 use super::Run;
-use crate::clock::{self, Moment};
+use crate::clock::{self, Moment, Time};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,14 +58,23 @@ impl StopReason {
 }
 
 /// Wishes from other threads.
-#[derive(Default)]
 pub(crate) struct Control {
+    time: Time,
     stop: AtomicU8,
     has_deadline: AtomicBool,
     deadline: Mutex<Option<Moment>>,
 }
 
 impl Control {
+    pub(crate) fn new(time: Time) -> Control {
+        Control {
+            time,
+            stop: AtomicU8::new(0),
+            has_deadline: AtomicBool::new(false),
+            deadline: Mutex::new(None),
+        }
+    }
+
     /// Stop as soon as possible. The first reason counts.
     pub(crate) fn stop(&self, reason: StopReason) {
         let _ = self.stop.compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire);
@@ -74,7 +83,7 @@ impl Control {
     /// Stop after a grace time unless [`Control::forgive`] comes first.
     pub(crate) fn stop_by(&self, grace_ms: u64) {
         let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
-        deadline.get_or_insert(clock::now() + Duration::from_millis(grace_ms));
+        deadline.get_or_insert(self.time.now() + Duration::from_millis(grace_ms));
         self.has_deadline.store(true, Ordering::Release);
     }
 
@@ -128,7 +137,7 @@ impl Watch {
             .or_else(|| self.run.memory.was_refused().then_some(StopReason::Memory))
             .or_else(|| {
                 let deadline = self.run.control.deadline()?;
-                (clock::now() >= deadline).then_some(StopReason::TimedOut)
+                (self.run.control.time.now() >= deadline).then_some(StopReason::TimedOut)
             })
             .or_else(|| (clock::thread_cpu() > self.cpu_limit.get()).then_some(StopReason::ProcessorTime));
         self.verdict.set(reason);

@@ -13,6 +13,7 @@ pub use console::{ConsoleLevel, ConsoleLine};
 pub(crate) use limits::StopReason;
 pub(crate) use task::{EventDone, EventKind, EventOutcome, EventTask, Task};
 
+use crate::clock::Moment;
 use crate::script::{MemoryUse, Script};
 use crate::shared::Shared;
 use limits::Control;
@@ -275,6 +276,17 @@ impl Worker {
         }
     }
 
+    /// When the running worker wants to do something by itself, if it waits for that.
+    pub(crate) fn due(&self) -> Option<Moment> {
+        lock(&self.agent).run.as_ref()?.queue.due()
+    }
+
+    /// Lets the running worker look at the clock if its time has come.
+    pub(crate) fn run_due(&self, now: Moment) -> bool {
+        let run = lock(&self.agent).run.clone();
+        run.is_some_and(|run| run.queue.wake_if_due(now))
+    }
+
     /// Stops the running thread, now. Queued functional events go to the next run (R152).
     pub(crate) fn stop(&self, reason: StopReason) {
         if let Some(run) = lock(&self.agent).run.clone() {
@@ -314,8 +326,8 @@ impl Worker {
         started: Option<Started>,
     ) -> Option<SpawnFailure> {
         let run = Arc::new(Run {
-            queue: TaskQueue::default(),
-            control: Control::default(),
+            queue: TaskQueue::new(shared.time.clone()),
+            control: Control::new(shared.time.clone()),
             memory: Arc::new(MemoryUse::default()),
         });
         for event in agent.held.drain(..) {

@@ -5,7 +5,7 @@ use super::limits::Watch;
 use super::task::{EventDone, HostError, Task};
 use super::timers::Timers;
 use super::{Run, Worker};
-use crate::clock::{self, Moment};
+use crate::clock::Moment;
 use crate::fetch::FetchHandle;
 use crate::fetch_event::FetchResponder;
 use crate::shared::Shared;
@@ -37,6 +37,8 @@ pub(crate) struct Realm {
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) next_id: Cell<u32>,
     pub(crate) idle_since: Cell<Moment>,
+    /// How often random bytes were drawn, where they come from a seed.
+    pub(crate) random_draws: Cell<u64>,
 }
 
 /// A fetch that a script started; dropping it aborts.
@@ -66,6 +68,7 @@ impl Realm {
             worker.id,
             config.console_line_bytes_max,
             config.console_lines_per_second_max,
+            shared.time.clone(),
             move |line| sink.print(&line),
         );
         Realm {
@@ -74,7 +77,7 @@ impl Realm {
             run: run.clone(),
             console,
             watch,
-            started: clock::now(),
+            started: shared.time.now(),
             timers: RefCell::default(),
             fetches: RefCell::default(),
             decoders: RefCell::default(),
@@ -84,7 +87,8 @@ impl Realm {
             hooks: RefCell::default(),
             rejections: RefCell::default(),
             next_id: Cell::new(1),
-            idle_since: Cell::new(clock::now()),
+            idle_since: Cell::new(shared.time.now()),
+            random_draws: Cell::new(0),
         }
     }
 
@@ -109,7 +113,7 @@ impl Realm {
     pub(crate) fn end_event(&self, id: u32) -> Option<RunningEvent> {
         let event = self.events.borrow_mut().remove(&id);
         if self.events.borrow().is_empty() {
-            self.idle_since.set(clock::now());
+            self.idle_since.set(self.shared.time.now());
             if !self.run.queue.has_events() {
                 // D8: it became idle in time.
                 self.run.control.forgive();
@@ -124,7 +128,7 @@ impl Realm {
         if timers.next_due().is_none() {
             return;
         }
-        let now = clock::now();
+        let now = self.shared.time.now();
         while let Some(id) = timers.pop_due(now) {
             let _ = self.run.queue.push(Task::Timer(id));
         }
@@ -149,7 +153,7 @@ impl Realm {
     pub(crate) fn is_idle_long_enough(&self) -> bool {
         let idle = Duration::from_millis(self.shared.config.idle_stop_ms);
         self.events.borrow().is_empty()
-            && clock::now().saturating_duration_since(self.idle_since.get()) >= idle
+            && self.shared.time.now().saturating_duration_since(self.idle_since.get()) >= idle
     }
 
     /// Whether nothing can happen any more without something from outside.

@@ -1,7 +1,7 @@
 //! What a worker's event loop runs, and the queue that holds it.
 
 use crate::clients::{ClientInfo, MessageSource};
-use crate::clock::Moment;
+use crate::clock::{Moment, Time};
 use crate::fetch_event::FetchResponder;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -158,8 +158,8 @@ impl Drop for EventDone {
 }
 
 /// A FIFO queue of tasks with one reader.
-#[derive(Default)]
 pub(crate) struct TaskQueue {
+    time: Time,
     inner: Mutex<Inner>,
     arrived: Condvar,
 }
@@ -171,6 +171,8 @@ struct Inner {
     events: usize,
     closed: bool,
     woken: bool,
+    /// In virtual time: the reader waits, until this moment at most. Whoever ends that takes this away.
+    parked: Option<Option<Moment>>,
 }
 
 /// What the reader of a queue got.
@@ -181,6 +183,10 @@ pub(crate) enum Next {
 }
 
 impl TaskQueue {
+    pub(crate) fn new(time: Time) -> TaskQueue {
+        TaskQueue { time, inner: Mutex::default(), arrived: Condvar::new() }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,6 +199,7 @@ impl TaskQueue {
         }
         inner.count(&task, 1);
         inner.tasks.push_back(task);
+        self.unpark(&mut inner);
         drop(inner);
         self.arrived.notify_one();
         Ok(())
@@ -215,8 +222,37 @@ impl TaskQueue {
 
     /// Makes the reader look around.
     pub(crate) fn wake(&self) {
-        self.inner().woken = true;
+        let mut inner = self.inner();
+        inner.woken = true;
+        self.unpark(&mut inner);
+        drop(inner);
         self.arrived.notify_one();
+    }
+
+    /// In virtual time: until when the reader waits, if it does.
+    pub(crate) fn due(&self) -> Option<Moment> {
+        self.inner().parked.flatten()
+    }
+
+    /// In virtual time: ends the reader's wait if its moment has come.
+    pub(crate) fn wake_if_due(&self, now: Moment) -> bool {
+        let mut inner = self.inner();
+        let due = inner.parked.flatten().is_some_and(|due| due <= now);
+        if due {
+            self.unpark(&mut inner);
+            drop(inner);
+            self.arrived.notify_one();
+        }
+        due
+    }
+
+    /// In virtual time: what the reader is going to do has begun when its wait ends, not when its thread runs.
+    fn unpark(&self, inner: &mut Inner) {
+        if inner.parked.take().is_some()
+            && let Some(time) = self.time.driven()
+        {
+            time.begin();
+        }
     }
 
     /// Takes the first task; waits for it until `deadline`, for ever if there is none.
@@ -230,10 +266,22 @@ impl TaskQueue {
                 inner.count(&task, -1);
                 return Next::Task(task);
             }
+            if let Some(time) = self.time.driven() {
+                if deadline.is_some_and(|deadline| deadline <= self.time.now()) {
+                    return Next::Nothing;
+                }
+                inner.parked = Some(deadline);
+                time.end();
+                inner = self
+                    .arrived
+                    .wait_while(inner, |inner| inner.parked.is_some())
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
             match deadline {
                 None => inner = self.arrived.wait(inner).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
-                    let left = deadline.saturating_duration_since(crate::clock::now());
+                    let left = deadline.saturating_duration_since(self.time.now());
                     if left.is_zero() {
                         return Next::Nothing;
                     }

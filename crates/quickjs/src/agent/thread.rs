@@ -6,7 +6,6 @@ use super::limits::{StopReason, Watch};
 use super::realm::{Realm, Rejection, RunningEvent};
 use super::task::{EventKind, EventOutcome, EventTask, Next, Task, message_source_json};
 use super::{Run, StartError, Started, Worker, lock};
-use crate::clock;
 use crate::json;
 use crate::script::{LimitedAllocator, bundle, describe_exception, new_buffer, run as run_bytecode};
 use crate::shared::Shared;
@@ -24,7 +23,7 @@ pub(crate) fn spawn(
     started: Option<Started>,
 ) -> Result<(), (Option<Started>, String)> {
     let (shared, worker, run) = (shared.clone(), worker.clone(), run.clone());
-    let token = shared.threads.enter();
+    let token = shared.threads.enter(&shared.time);
     // The engine counts its own frames; conversions and host functions need room beyond them.
     let stack_bytes = shared.config.stack_bytes_max.saturating_mul(2) + 1024 * 1024;
     let slot = Arc::new(Mutex::new(started));
@@ -143,6 +142,9 @@ fn track_rejections(runtime: &Runtime, realm: &Rc<Realm>) {
     })));
 }
 
+/// Hides the engine's own clock and random numbers.
+const VIRTUAL_TIME: &str = include_str!("virtual_time.js");
+
 /// The functions that the JavaScript layer gave.
 struct Hooks<'js> {
     object: Object<'js>,
@@ -167,6 +169,9 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
         }
     };
     host::install(ctx, realm).map_err(|error| internal("host functions", error))?;
+    if realm.shared.time.driven().is_some() {
+        ctx.eval::<(), _>(VIRTUAL_TIME).map_err(|error| internal("virtual time", error))?;
+    }
     let code = bundle(ctx).map_err(|error| internal("runtime layer", error))?;
     run_bytecode(ctx, &code).map_err(|error| internal("runtime layer", error))?;
     let hooks = realm.hooks.borrow_mut().take();
@@ -203,7 +208,7 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
 }
 
 fn event_loop<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>) -> StopReason {
-    realm.idle_since.set(clock::now());
+    realm.idle_since.set(realm.shared.time.now());
     loop {
         realm.watch.begin_task();
         if let Some(reason) = realm.watch.verdict() {
@@ -281,7 +286,7 @@ fn report(ctx: &Ctx<'_>, realm: &Rc<Realm>, error: Error) {
 }
 
 fn end_overdue_events<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>) {
-    let now = clock::now();
+    let now = realm.shared.time.now();
     let mut overdue = Vec::new();
     for (id, event) in realm.events.borrow_mut().iter_mut() {
         if event.deadline.is_some_and(|deadline| deadline <= now) {
@@ -386,7 +391,7 @@ fn dispatch<'js>(
         },
         None => None,
     };
-    let deadline = event.duration_max_ms.map(|ms| clock::now() + Duration::from_millis(ms));
+    let deadline = event.duration_max_ms.map(|ms| realm.shared.time.now() + Duration::from_millis(ms));
     if let Some(responder) = responder {
         realm.responders.borrow_mut().insert(id, responder);
     }

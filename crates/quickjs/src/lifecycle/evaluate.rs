@@ -167,7 +167,7 @@ fn place_worker(
             storage_key: key.clone(),
             scope,
             update_via_cache: "imports".to_owned(),
-            last_update_check: clock::wall(),
+            last_update_check: shared.time.wall(),
             installing: Some(worker.clone()),
             waiting: None,
             active: None,

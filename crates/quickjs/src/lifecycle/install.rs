@@ -116,10 +116,12 @@ impl Shared {
     /// Dispatches `install` and waits until it is over; a rejected lifetime promise is a failure (R154).
     fn run_install_event(self: &Arc<Shared>, worker: &Arc<Worker>) -> Result<(), String> {
         let (sender, receiver) = channel();
+        let time = self.time.clone();
         let event = EventTask {
             kind: EventKind::Install,
+            // What follows from the outcome has begun when it is sent, not when this thread hears of it.
             done: EventDone::new(move |outcome| {
-                let _ = sender.send(outcome);
+                let _ = sender.send((outcome, time.work()));
             }),
             attempt: None,
             duration_max_ms: Some(self.config.install_duration_max_ms),
@@ -129,7 +131,14 @@ impl Shared {
         // The worker's own clock ends the event first; this limit is for a thread stuck in a built-in.
         let limit =
             Duration::from_millis(self.config.install_duration_max_ms + 2 * self.config.terminate_grace_ms);
-        match receiver.recv_timeout(limit) {
+        if let Some(time) = self.time.driven() {
+            time.end();
+        }
+        let received = receiver.recv_timeout(limit);
+        if let Some(time) = self.time.driven() {
+            time.begin();
+        }
+        match received.map(|(outcome, _)| outcome) {
             Ok(EventOutcome::Succeeded { .. }) => Ok(()),
             Ok(EventOutcome::Rejected(text)) => {
                 Err(format!("a promise given to waitUntil was rejected: {text}"))

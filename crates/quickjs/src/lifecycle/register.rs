@@ -4,7 +4,6 @@ use super::job::{Done, Job};
 use super::update::Candidate;
 use super::{Registration, scope};
 use crate::agent::lock;
-use crate::clock;
 use crate::error::RegisterWorkerError;
 use crate::shared::Shared;
 use crate::storage::StoredRegistration;
@@ -113,7 +112,7 @@ impl Shared {
             storage_key: order.storage_key.clone(),
             scope: order.scope.to_string(),
             update_via_cache: order.update_via_cache.clone(),
-            last_update_check: clock::wall(),
+            last_update_check: self.time.wall(),
             installing: None,
             waiting: None,
             active: None,
@@ -123,7 +122,7 @@ impl Shared {
     }
 
     fn set_cache_mode(&self, id: WorkerRegistrationId, mode: &str) -> Result<(), RegisterWorkerError> {
-        let now = clock::wall();
+        let now = self.time.wall();
         let stored = {
             let mut registry = lock(&self.registry);
             let registration = registry.registrations.get_mut(&id).ok_or_else(gone)?;

@@ -5,7 +5,6 @@ use super::register::gone;
 use super::scope;
 use crate::agent::host::fetch_import;
 use crate::agent::{State, Worker, lock};
-use crate::clock;
 use crate::emitter::RegistrationState;
 use crate::error::RegisterWorkerError;
 use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
@@ -60,7 +59,7 @@ impl Shared {
 
     /// Soft update: after a functional event, if the last check was more than a day ago (R157).
     pub(crate) fn soft_update(self: &Arc<Shared>, id: WorkerRegistrationId) {
-        let now = clock::wall();
+        let now = self.time.wall();
         let due = {
             let mut registry = lock(&self.registry);
             let Some(registration) = registry.registrations.get_mut(&id) else { return };
@@ -104,7 +103,7 @@ impl Shared {
     }
 
     fn note_update_check(&self, id: WorkerRegistrationId) {
-        let now = clock::wall();
+        let now = self.time.wall();
         if let Some(registration) = lock(&self.registry).registrations.get_mut(&id) {
             registration.last_update_check = now;
         }

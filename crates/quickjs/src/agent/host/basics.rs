@@ -5,7 +5,6 @@ use super::super::realm::Realm;
 use super::super::task::{HostError, Task};
 use super::super::thread::run_jobs;
 use super::{Answer, HostObject, Reply};
-use crate::clock;
 use crate::script::Text;
 use rquickjs::{Ctx, Object, Persistent, Result};
 use std::rc::Rc;
@@ -37,13 +36,18 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
 
     let state = realm.clone();
     host.function("now", move || {
-        clock::now().saturating_duration_since(state.started).as_secs_f64() * 1000.0
+        state.shared.time.now().saturating_duration_since(state.started).as_secs_f64() * 1000.0
     })?;
     let state = realm.clone();
     host.function("setTimer", move |id: u32, delay_ms: f64| Reply(set_timer(&state, id, delay_ms)))?;
     let state = realm.clone();
     host.function("clearTimer", move |id: u32| state.timers.borrow_mut().clear(id))?;
-    host.function("randomBytes", |length: usize| Reply(random_bytes(length)))
+    if realm.shared.time.driven().is_some() {
+        let state = realm.clone();
+        host.function("wallNow", move || state.shared.time.wall().0 as f64)?;
+    }
+    let state = realm.clone();
+    host.function("randomBytes", move |length: usize| Reply(random_bytes(&state, length)))
 }
 
 fn facts(realm: &Realm) -> String {
@@ -72,7 +76,7 @@ fn set_timer(realm: &Realm, id: u32, delay_ms: f64) -> std::result::Result<Answe
         return Err(HostError::new("QuotaExceededError", message));
     }
     if delay_ms > 0.0 {
-        timers.set(id, clock::now(), delay_ms);
+        timers.set(id, realm.shared.time.now(), delay_ms);
     } else {
         timers.set_immediate(id);
         let _ = realm.run.queue.push(Task::Timer(id));
@@ -80,11 +84,18 @@ fn set_timer(realm: &Realm, id: u32, delay_ms: f64) -> std::result::Result<Answe
     Ok(Answer::Undefined)
 }
 
-fn random_bytes(length: usize) -> std::result::Result<Answer, HostError> {
+fn random_bytes(realm: &Realm, length: usize) -> std::result::Result<Answer, HostError> {
     // The Web Crypto standard's limit for getRandomValues.
     if length > 65_536 {
         let message = format!("{length} random bytes were asked for; at most 65536 are given at once");
         return Err(HostError::new("QuotaExceededError", message));
+    }
+    if let Some(time) = realm.shared.time.driven() {
+        let draw = realm.random_draws.get();
+        realm.random_draws.set(draw + 1);
+        // The wall clock tells the runs of one worker apart.
+        let name = [realm.worker.id.0, time.wall().0.cast_unsigned(), draw];
+        return Ok(Answer::Bytes(time.random_bytes(name, length)));
     }
     let mut bytes = vec![0; length];
     match getrandom::fill(&mut bytes) {

@@ -5,8 +5,7 @@ use crate::storage::RuntimeStorage;
 use std::path::Path;
 
 pub(super) fn open_at(dir: &Path) -> Caches {
-    let mut config = RuntimeConfig::default();
-    config.opaque_padding_bytes_max = 0;
+    let config = RuntimeConfig { opaque_padding_bytes_max: 0, ..RuntimeConfig::default() };
     Caches::open(&RuntimeStorage::Dir(dir.to_owned()), &config).unwrap()
 }
 
@@ -157,9 +156,8 @@ fn clearing_an_origin_leaves_nothing_of_it_and_all_of_others() {
 
 #[test]
 fn the_quota_counts_what_is_written_replaced_and_used_elsewhere() {
-    let mut config = RuntimeConfig::default();
-    config.origin_bytes_max = 10_000;
-    config.opaque_padding_bytes_max = 0;
+    let config =
+        RuntimeConfig { origin_bytes_max: 10_000, opaque_padding_bytes_max: 0, ..RuntimeConfig::default() };
     let caches = Caches::open(&RuntimeStorage::Memory, &config).unwrap();
     let cache = caches.open_cache(&origin(), "\"c\"").unwrap();
     put(&caches, cache, &[("a", &[1; 6_000])]).unwrap();
@@ -183,8 +181,7 @@ fn the_quota_counts_what_is_written_replaced_and_used_elsewhere() {
 
 #[test]
 fn an_opaque_response_counts_more_than_it_has() {
-    let mut config = RuntimeConfig::default();
-    config.opaque_padding_bytes_max = 1_000_000;
+    let config = RuntimeConfig { opaque_padding_bytes_max: 1_000_000, ..RuntimeConfig::default() };
     let caches = Caches::open(&RuntimeStorage::Memory, &config).unwrap();
     let cache = caches.open_cache(&origin(), "\"c\"").unwrap();
     let charges: Vec<u64> = ["a", "b", "c", "a"]
