@@ -84,6 +84,7 @@ impl Driver {
         let lease = store.acquire()?;
         let loaded = store.load(&lease)?;
         config.jitter_seed ^= loaded.installation_seed; // R92
+        config.coalescing_seed ^= loaded.installation_seed;
         let mut step = Step::default();
         let engine = Engine::restore(config.clone(), loaded.snapshot, now, &mut step)?;
         let mut driver = Driver {

@@ -42,7 +42,7 @@ impl HostHandle {
         done: impl FnOnce(Vec<SyncRegistration>) + Send + 'static,
     ) {
         self.send(Message::Query(Box::new(move |engine, _, _| {
-            done(engine.sync_registrations_of(registration, kind).cloned().collect());
+            done(engine.sync_registrations_of(registration, kind).collect());
         })));
     }
 }
