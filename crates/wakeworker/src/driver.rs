@@ -1,22 +1,24 @@
 //! Runs one engine: inputs in, one commit, effects out. Has no thread and no clock, so a simulator can run it too.
 
 mod facts;
+mod permission_gate;
 
 use crate::connection::ConnectionCell;
-use crate::message::{Answer, Message};
+use crate::message::{Answer, Message, View};
 use crate::observer::Observers;
 use crate::store::{Lease, SkippedRecord, Store, StoreError};
 use crate::worker::{DispatchDone, WorkerBackend};
-use crate::{Clock, HostHandle, OpenError};
+use crate::{Clock, HostHandle, OpenError, PermissionProvider};
 use facts::Facts;
-use std::collections::{BTreeMap, HashMap};
+use permission_gate::PermissionGate;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 use wakeworker_core::{
     Activity, AttemptId, AttemptOutcome, Change, Config, Connection, Dispatch, Durability, Effect, Engine,
-    InFlight, Input, Monotonic, Now, RegisterError, RequestId, Snapshot, Step, SyncRegistered,
+    InFlight, Input, Monotonic, Now, RegisterError, RequestId, Snapshot, Step, StorageKey, SyncRegistered,
 };
 
 /// One engine, its store and its worker backend, without a thread: what [`crate::Host`] runs, and what a simulator or a
@@ -40,6 +42,7 @@ pub struct Driver {
     observed: Observed,
     requests: HashMap<RequestId, Answer>,
     facts: Facts,
+    gate: PermissionGate,
     /// Events that were really dispatched and have not ended: what a new engine must be told of.
     running: BTreeMap<AttemptId, InFlight>,
     /// Inputs that nobody repeats and that could not be written yet.
@@ -79,12 +82,13 @@ impl Driver {
         observed: Observed,
         receiver: Receiver<Message>,
         clock: Arc<dyn Clock>,
+        permissions: Option<Arc<dyn PermissionProvider>>,
     ) -> Result<Driver, OpenError> {
         let now = clock.now();
         let lease = store.acquire()?;
         let loaded = store.load(&lease)?;
         config.jitter_seed ^= loaded.installation_seed; // R92
-        config.coalescing_seed ^= loaded.installation_seed;
+        config.coalescing_seed ^= loaded.installation_seed; // design decision 11
         let mut step = Step::default();
         let engine = Engine::restore(config.clone(), loaded.snapshot, now, &mut step)?;
         let mut driver = Driver {
@@ -102,11 +106,17 @@ impl Driver {
             observed,
             requests: HashMap::new(),
             facts: Facts::default(),
+            gate: PermissionGate::new(permissions),
             running: BTreeMap::new(),
             unwritten: Vec::new(),
             unwritten_log: Vec::new(),
             retry_store_at: None,
         };
+        let keys: BTreeSet<StorageKey> =
+            driver.engine.worker_registrations().map(|worker| worker.storage_key.clone()).collect();
+        for input in keys.iter().flat_map(|key| driver.gate.meet(key)).collect::<Vec<_>>() {
+            driver.take_in(now, input, &mut step, &mut Vec::new());
+        }
         driver.write(&step)?;
         driver.perform(step);
         driver.compare_workers();
@@ -170,28 +180,40 @@ impl Driver {
         let mut kept = Vec::new();
         let mut step = Step::default();
         self.engine.handle_input(now, Input::TimePassed, &mut step);
-        for message in messages {
-            let input = match message {
-                Message::Input(input) => input,
+        let mut messages: VecDeque<Message> = messages.into_iter().collect();
+        // Messages at the front that have waited for an answer already.
+        let mut released = 0;
+        while let Some(message) = messages.pop_front() {
+            let message = if released > 0 {
+                released -= 1;
+                message
+            } else {
+                match self.gate.admit(&self.engine, &self.host, message) {
+                    Some(message) => message,
+                    None => continue,
+                }
+            };
+            match message {
+                Message::Input(input) => self.take_in(now, input, &mut step, &mut kept),
                 Message::Ask { request, input, answer } => {
                     self.requests.insert(request, answer);
-                    input
+                    self.take_in(now, input, &mut step, &mut kept);
                 }
-                Message::Query(query) => {
-                    queries.push(query);
-                    continue;
+                Message::PermissionAnswered(answer) => {
+                    let (input, mut waited) = self.gate.answered(answer);
+                    released += waited.len();
+                    waited.append(&mut messages);
+                    messages = waited;
+                    if let Some(input) = input {
+                        self.take_in(now, input, &mut step, &mut kept);
+                    }
                 }
+                Message::Query(query) => queries.push(query),
                 Message::PostToWorker { registration, worker, json } => {
                     web_messages.push((registration, worker, json));
-                    continue;
                 }
-                Message::Shutdown => continue,
-            };
-            self.facts.note(&input);
-            if must_not_be_lost(&input) {
-                kept.push(input.clone());
+                Message::Shutdown => {}
             }
-            self.engine.handle_input(now, input, &mut step);
         }
         if self.retry_store_at.is_none() && self.write(&step).is_ok() {
             self.forget_ended(&kept);
@@ -204,11 +226,26 @@ impl Driver {
             self.backend.post_web_message(registration, worker, json);
         }
         for query in queries {
-            query(&self.engine, self.store.as_mut(), now);
+            query(View { engine: &self.engine, store: self.store.as_mut(), lease: &self.lease, now });
         }
         let store_retry = self.retry_store_at.map(|at| at.ms_since(now.mono));
         let wakeup = self.engine.next_wakeup(now).map(|wakeup| wakeup.after_ms);
         store_retry.or(wakeup)
+    }
+
+    /// Hands one input to the engine, and remembers what must be told again if the engine is lost.
+    fn take_in(&mut self, now: Now, input: Input, step: &mut Step, kept: &mut Vec<Input>) {
+        if let Input::AddWorkerRegistration { storage_key, .. } = &input {
+            for stated in self.gate.meet(storage_key) {
+                self.facts.note(&stated);
+                self.engine.handle_input(now, stated, step);
+            }
+        }
+        self.facts.note(&input);
+        if must_not_be_lost(&input) {
+            kept.push(input.clone());
+        }
+        self.engine.handle_input(now, input, step);
     }
 
     /// Refuses what still waits and gives the profile back.
@@ -223,6 +260,11 @@ impl Driver {
     fn write(&mut self, step: &Step) -> Result<(), StoreError> {
         if step.changes_only_the_log() {
             return Ok(());
+        }
+        if !self.host.is_recording() {
+            let changes: Vec<Change> =
+                step.changes.iter().filter(|change| !is_log(change)).cloned().collect();
+            return self.store.commit(&self.lease, &changes, step.durability);
         }
         self.store.commit(&self.lease, &step.changes, step.durability)
     }
@@ -253,7 +295,7 @@ impl Driver {
                 }
             }
         }
-        if log_unwritten {
+        if log_unwritten && self.host.is_recording() {
             self.unwritten_log.extend(step.changes);
         }
     }
@@ -357,6 +399,10 @@ impl Driver {
             }
         }
     }
+}
+
+fn is_log(change: &Change) -> bool {
+    matches!(change, Change::Record(_))
 }
 
 /// Facts that their source states once and the store keeps: they must reach the next engine if this one is lost.

@@ -1,24 +1,29 @@
 //! The handle through which everybody talks to a host, from any thread.
 
+mod control;
 mod observation;
+mod policy;
 mod registrations;
 mod scripts;
 
+pub use policy::EmulatedOffline;
+
 use crate::driver::Observed;
 use crate::error::QueryError;
-use crate::message::{Answer, Message};
+use crate::message::{Answer, Message, View};
 use crate::pending::Pending;
 use crate::service_worker::WorkerTable;
 use crate::store::Store;
 use crate::web_message::WebMessages;
-use crate::{ServiceWorkerManager, SyncManager};
+use crate::{PeriodicSyncManager, ServiceWorkerManager, SyncManager, SyncRegistrationManager};
+use policy::PowerFacts;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
 use wakeworker_core::{
-    AttemptId, AttemptOutcome, ClientId, Engine, FrameType, Input, Now, PermissionName, PermissionState,
-    RegisterError, RequestId, Resolution, StorageKey, WorkerRegistrationId,
+    AttemptId, AttemptOutcome, ClientId, Engine, FrameType, Input, Now, RegisterError, RequestId, Resolution,
+    StorageKey, WorkerRegistrationId,
 };
 
 /// A cheap, cloneable way to talk to a [`Host`](crate::Host) from any thread. It stands for one profile.
@@ -35,6 +40,8 @@ struct Shared {
     observed: Observed,
     workers: WorkerTable,
     web_messages: WebMessages,
+    power: Mutex<PowerFacts>,
+    recording: AtomicBool,
 }
 
 /// A client that exists as long as this value (R18).
@@ -54,6 +61,8 @@ impl HostHandle {
             observed,
             workers: WorkerTable::default(),
             web_messages: WebMessages::default(),
+            power: Mutex::default(),
+            recording: AtomicBool::new(true),
         };
         HostHandle { shared: Arc::new(shared) }
     }
@@ -69,16 +78,21 @@ impl HostHandle {
         SyncManager::new(self.clone(), registration)
     }
 
-    /// Opens a client; it exists until the guard is dropped.
+    /// `registration.periodicSync` of a worker registration.
+    pub fn periodic_sync_manager(&self, registration: WorkerRegistrationId) -> PeriodicSyncManager {
+        PeriodicSyncManager::new(self.clone(), registration)
+    }
+
+    /// WebView2's view of the sync registrations of a worker registration.
+    pub fn sync_registration_manager(&self, registration: WorkerRegistrationId) -> SyncRegistrationManager {
+        SyncRegistrationManager::new(self.clone(), registration)
+    }
+
+    /// Opens a client; it exists until the guard is dropped. The host states which clients exist: no page is needed (R251).
     pub fn open_client(&self, storage_key: StorageKey, frame_type: FrameType) -> ClientGuard {
         let id = ClientId(self.shared.next_client.fetch_add(1, Ordering::Relaxed));
         self.input(Input::ClientOpened { client: id, storage_key, frame_type });
         ClientGuard { host: self.clone(), id }
-    }
-
-    /// States a permission of an origin (R17, R137).
-    pub fn set_permission(&self, storage_key: StorageKey, name: PermissionName, state: PermissionState) {
-        self.input(Input::PermissionChanged { storage_key, name, state });
     }
 
     /// The worker registrations as last committed.
@@ -118,10 +132,16 @@ impl HostHandle {
         &self,
         read: impl FnOnce(&Engine, &mut dyn Store, Now) -> Result<T, QueryError> + Send + 'static,
     ) -> Pending<Result<T, QueryError>> {
+        self.look(|View { engine, store, now, .. }| read(engine, store, now))
+    }
+
+    /// Looks at everything, on the engine thread.
+    pub(crate) fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(View<'_>) -> Result<T, QueryError> + Send + 'static,
+    ) -> Pending<Result<T, QueryError>> {
         let (promise, pending) = Pending::pair(|| Err(QueryError::ShuttingDown));
-        self.send(Message::Query(Box::new(move |engine, store, now| {
-            promise.complete(read(engine, store, now))
-        })));
+        self.send(Message::Query(Box::new(move |view| promise.complete(look(view)))));
         pending
     }
 

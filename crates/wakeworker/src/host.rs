@@ -1,26 +1,27 @@
 //! The host: one profile and its engine thread.
 
-use crate::HostHandle;
 use crate::clock::{Clock, SystemClock};
 use crate::connection::ConnectionCell;
 use crate::driver::{Driver, Observed};
 use crate::error::OpenError;
 use crate::message::Message;
 use crate::network::{NetworkMonitor, OnChange};
+use crate::power::PowerMonitor;
 use crate::store::{SkippedRecord, Store};
 use crate::worker::WorkerBackend;
+use crate::{HostHandle, PermissionProvider};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
-use wakeworker_core::{AttemptId, Config, Connection, Input};
+use wakeworker_core::{AttemptId, Config, Connection, Input, NetworkId};
 
 /// A running engine. Dropping it stops the workers and gives the profile back; what is stored goes on at the next
 /// start. Everything that can be asked of it is asked through [`HostHandle`], which it dereferences to.
 pub struct Host {
     handle: HostHandle,
-    network: Option<Box<dyn NetworkMonitor>>,
+    monitors: Option<Monitors>,
     thread: Option<JoinHandle<()>>,
     skipped: Vec<SkippedRecord>,
 }
@@ -30,8 +31,20 @@ pub struct HostBuilder {
     store: Box<dyn Store>,
     backend: Option<Arc<dyn WorkerBackend>>,
     network: Option<Box<dyn NetworkMonitor>>,
+    power: Option<Box<dyn PowerMonitor>>,
+    permissions: Option<Arc<dyn PermissionProvider>>,
+    network_identity: Option<NetworkIdentity>,
     config: Config,
     clock: Arc<dyn Clock>,
+}
+
+/// Tells networks apart (R121).
+type NetworkIdentity = Box<dyn Fn(Connection) -> Option<NetworkId> + Send + Sync>;
+
+/// What watches the device for a [`Driver`]. It must be kept as long as the driver runs.
+#[must_use = "without its monitors a driver hears nothing of network and power"]
+pub struct Monitors {
+    kept: (Box<dyn NetworkMonitor>, Option<Box<dyn PowerMonitor>>),
 }
 
 impl Host {
@@ -41,6 +54,9 @@ impl Host {
             store,
             backend: None,
             network: None,
+            power: None,
+            permissions: None,
+            network_identity: None,
             config: Config::default(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -70,6 +86,29 @@ impl HostBuilder {
         self
     }
 
+    /// Tells the networks apart that the monitor reports, for [`Config::same_network_only`] (R121): called with each change
+    /// of the connection, under the monitor's lock, so it must return at once. `None` if it cannot tell.
+    pub fn network_identity(
+        mut self,
+        identify: impl Fn(Connection) -> Option<NetworkId> + Send + Sync + 'static,
+    ) -> HostBuilder {
+        self.network_identity = Some(Box::new(identify));
+        self
+    }
+
+    /// Where the state of the power supply comes from (R117, R227). Default: plugged in, saving nothing.
+    pub fn power(mut self, power: Box<dyn PowerMonitor>) -> HostBuilder {
+        self.power = Some(power);
+        self
+    }
+
+    /// Who decides what origins may do. Default: nobody, so each permission has its default until
+    /// [`HostHandle::set_permission`] states it.
+    pub fn permission_provider(mut self, provider: Arc<dyn PermissionProvider>) -> HostBuilder {
+        self.permissions = Some(provider);
+        self
+    }
+
     /// Limits and policies.
     pub fn config(mut self, config: Config) -> HostBuilder {
         self.config = config;
@@ -91,23 +130,27 @@ impl HostBuilder {
             .name("wakeworker-engine".into())
             .spawn(move || driver.run())
             .map_err(OpenError::Thread)?;
-        let network = connections.connect(&handle, &cell);
-        Ok(Host { handle, network: Some(network), thread: Some(thread), skipped })
+        let monitors = connections.connect(&handle, &cell);
+        Ok(Host { handle, monitors: Some(monitors), thread: Some(thread), skipped })
     }
 
-    /// The same without a thread: the caller runs [`Driver::turn`] whenever something was sent or is due. The network
-    /// monitor must be kept as long as the driver runs.
-    pub fn driver(mut self) -> Result<(Driver, HostHandle, Box<dyn NetworkMonitor>), OpenError> {
+    /// The same without a thread: the caller runs [`Driver::turn`] whenever something was sent or is due.
+    pub fn driver(mut self) -> Result<(Driver, HostHandle, Monitors), OpenError> {
         let connections = self.take_connections();
         let (driver, handle, cell) = self.build()?;
-        let network = connections.connect(&handle, &cell);
-        Ok((driver, handle, network))
+        let monitors = connections.connect(&handle, &cell);
+        Ok((driver, handle, monitors))
     }
 
     fn take_connections(&mut self) -> Connections {
         let backend = self.backend.get_or_insert_with(|| Arc::new(NoBackend));
         let network = self.network.take().unwrap_or_else(|| Box::new(AlwaysOnline));
-        Connections { backend: Arc::clone(backend), network }
+        Connections {
+            backend: Arc::clone(backend),
+            network,
+            power: self.power.take(),
+            network_identity: self.network_identity.take(),
+        }
     }
 
     fn build(self) -> Result<(Driver, HostHandle, ConnectionCell), OpenError> {
@@ -125,6 +168,7 @@ impl HostBuilder {
             observed,
             receiver,
             self.clock,
+            self.permissions,
         )?;
         Ok((driver, handle, cell))
     }
@@ -134,18 +178,28 @@ impl HostBuilder {
 struct Connections {
     backend: Arc<dyn WorkerBackend>,
     network: Box<dyn NetworkMonitor>,
+    power: Option<Box<dyn PowerMonitor>>,
+    network_identity: Option<NetworkIdentity>,
 }
 
 impl Connections {
-    fn connect(self, handle: &HostHandle, cell: &ConnectionCell) -> Box<dyn NetworkMonitor> {
+    fn connect(self, handle: &HostHandle, cell: &ConnectionCell) -> Monitors {
         self.backend.attach(handle.clone());
+        // What holds events back is told before the connection, which fires them.
+        let mut power = self.power;
+        if let Some(power) = &mut power {
+            let told = handle.clone();
+            power.start(Box::new(move |power| told.power_reported(power)));
+        }
         let mut network = self.network;
         let (told, changed) = (handle.clone(), cell.clone());
+        let identity = self.network_identity;
         network.start(Box::new(move |connection| {
             changed.set(connection);
-            told.input(Input::NetworkChanged { connection, network: None }); // R55, R56
+            let network = identity.as_ref().and_then(|identify| identify(connection));
+            told.input(Input::NetworkChanged { connection, network }); // R55, R56
         }));
-        network
+        Monitors { kept: (network, power) }
     }
 }
 
@@ -159,7 +213,7 @@ impl Deref for Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.network = None;
+        self.monitors = None;
         self.handle.send(Message::Shutdown);
         if let Some(thread) = self.thread.take() {
             // A panic on the engine thread has been printed there; the store is as after a crash.
@@ -171,6 +225,12 @@ impl Drop for Host {
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Monitors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitors").field("power", &self.kept.1.is_some()).finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ mod message;
 pub mod network;
 mod observer;
 mod pending;
-mod periodic_sync_manager;
+mod permission;
 pub mod power;
 mod service_worker;
 pub mod store;
@@ -23,17 +23,17 @@ mod worker;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use driver::Driver;
 pub use error::{OpenError, QueryError};
-pub use handle::{ClientGuard, HostHandle};
-pub use host::{Host, HostBuilder};
+pub use handle::{ClientGuard, EmulatedOffline, HostHandle};
+pub use host::{Host, HostBuilder, Monitors};
 pub use observer::Subscription;
 pub use pending::Pending;
-pub use periodic_sync_manager::PeriodicSyncManager;
+pub use permission::{PermissionProvider, PermissionRequest};
 pub use service_worker::{
-    DedicatedWorker, DedicatedWorkerCreatedEventArgs, NotImplemented, ServiceWorker,
+    DedicatedWorker, DedicatedWorkerCreatedEventArgs, DispatchError, NotImplemented, ServiceWorker,
     ServiceWorkerActivatedEventArgs, ServiceWorkerManager, ServiceWorkerRegisteredEventArgs,
     ServiceWorkerRegistration, SharedWorker, SharedWorkerCreatedEventArgs, SharedWorkerManager,
 };
-pub use sync_manager::SyncManager;
+pub use sync_manager::{PeriodicSyncManager, SyncManager};
 pub use sync_registration_manager::{SyncRegisteredEventArgs, SyncRegistrationInfo, SyncRegistrationManager};
 #[doc(inline)]
 pub use wakeworker_core as core;

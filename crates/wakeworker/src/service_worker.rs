@@ -13,6 +13,6 @@ pub use not_implemented::{
     SharedWorkerCreatedEventArgs, SharedWorkerManager,
 };
 pub use registration::{ServiceWorkerActivatedEventArgs, ServiceWorkerRegistration};
-pub use worker::ServiceWorker;
+pub use worker::{DispatchError, ServiceWorker};
 
 pub(crate) use table::WorkerTable;

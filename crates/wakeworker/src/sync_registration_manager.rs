@@ -48,7 +48,7 @@ impl SyncRegistrationManager {
         let registration = self.registration;
         self.host.query(move |engine, _, _| {
             let of_kind = engine.sync_registrations_of(registration, kind);
-            Ok(of_kind.map(|record| SyncRegistrationInfo { record: record.clone() }).collect())
+            Ok(of_kind.map(|record| SyncRegistrationInfo { record }).collect())
         })
     }
 

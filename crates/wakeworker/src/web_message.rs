@@ -87,7 +87,7 @@ impl HostHandle {
         }
         let host = self.clone();
         let args = WebMessageReceivedEventArgs { source: script_url.to_owned(), json };
-        self.send(Message::Query(Box::new(move |_, _, _| {
+        self.send(Message::Query(Box::new(move |_| {
             host.web_messages().received.notify(&ReceivedMessage { registration, worker, args });
         })));
     }

@@ -11,7 +11,7 @@ mod report;
 mod run;
 mod scenario;
 mod text;
-mod units;
+pub(crate) mod units;
 mod workers;
 mod world;
 

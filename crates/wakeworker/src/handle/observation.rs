@@ -2,8 +2,9 @@
 
 use crate::error::QueryError;
 use crate::pending::Pending;
-use crate::store::{ActivityQuery, RecordedActivity};
+use crate::store::{ActivityQuery, RecordedActivity, export};
 use crate::{HostHandle, Subscription};
+use std::sync::atomic::Ordering;
 use wakeworker_core::{Activity, SyncRegistered, SyncStatus, Wakeup, WorkerRegistration};
 
 impl HostHandle {
@@ -25,6 +26,48 @@ impl HostHandle {
     /// Reads the activity log (R239).
     pub fn activities(&self, query: ActivityQuery) -> Pending<Result<Vec<RecordedActivity>, QueryError>> {
         self.query(move |_, store, _| store.activities(&query).map_err(QueryError::Store))
+    }
+
+    /// Whether activities are recorded. Default: true.
+    pub fn is_recording(&self) -> bool {
+        self.shared.recording.load(Ordering::Acquire)
+    }
+
+    /// Switches recording on or off, from the next commit on. Observers are told either way (R239).
+    #[doc(alias = "setRecording")]
+    pub fn set_recording(&self, recording: bool) {
+        self.shared.recording.store(recording, Ordering::Release);
+    }
+
+    /// Removes all recorded activities (R239).
+    #[doc(alias = "clearEvents")]
+    pub fn clear_activities(&self) -> Pending<Result<(), QueryError>> {
+        self.look(|view| view.store.clear_activities(view.lease).map_err(QueryError::Store))
+    }
+
+    /// Gives `observer` the recorded activities after a number (0 for all), oldest first, and then everything that
+    /// happens, without a gap and without a repetition (R239).
+    #[doc(alias = "startObserving")]
+    pub fn replay_activities(
+        &self,
+        after: u64,
+        observer: impl Fn(&Activity) + Send + Sync + 'static,
+    ) -> Pending<Result<Subscription, QueryError>> {
+        let host = self.clone();
+        self.query(move |_, store, _| {
+            let query = ActivityQuery { after, limit: usize::MAX };
+            for recorded in store.activities(&query).map_err(QueryError::Store)? {
+                observer(&recorded.activity);
+            }
+            // Nothing can happen in between: this runs on the engine thread, after everything was written and told.
+            Ok(host.on_activity(observer))
+        })
+    }
+
+    /// The whole profile as JSON text, for support cases: registrations, times, the activity log (R252).
+    /// [`crate::store::import`] reads it.
+    pub fn export(&self) -> Pending<Result<String, QueryError>> {
+        self.look(|view| export(view.store, view.lease).map_err(QueryError::Store))
     }
 
     /// Calls `observer` on the engine thread for everything that happens (R238).

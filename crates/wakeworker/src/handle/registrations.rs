@@ -4,8 +4,7 @@ use crate::HostHandle;
 use crate::message::Message;
 use crate::pending::Pending;
 use wakeworker_core::{
-    ActiveWorker, AttemptOutcome, Input, RegisterError, Resolution, StorageKey, SyncKind, Tag, WorkerId,
-    WorkerRegistrationId,
+    ActiveWorker, Input, RegisterError, Resolution, StorageKey, WorkerId, WorkerRegistrationId,
 };
 
 impl HostHandle {
@@ -72,30 +71,10 @@ impl HostHandle {
         })
     }
 
-    /// Fires an event at the active worker, with or without a registration of this tag, leaving entries untouched
-    /// (R240). Complete when the event has ended.
-    pub fn dispatch_event(
-        &self,
-        registration: WorkerRegistrationId,
-        kind: SyncKind,
-        tag: Tag,
-        last_chance: bool,
-    ) -> Pending<Result<AttemptOutcome, RegisterError>> {
-        self.pending(|done| {
-            let input = |request| Input::DispatchEvent { request, registration, kind, tag, last_chance };
-            self.ask(input, move |answer| {
-                done(answer.and_then(|resolution| match resolution {
-                    Resolution::Outcome(outcome) => Ok(outcome),
-                    _ => Err(RegisterError::NoRegistration),
-                }));
-            });
-        })
-    }
-
     /// Reports that the script of a worker was terminated, for idleness or any other reason: its objects are told
     /// (R219). For backends.
     pub fn worker_stopped(&self, registration: WorkerRegistrationId, worker: WorkerId) {
         let host = self.clone();
-        self.send(Message::Query(Box::new(move |_, _, _| host.workers().end_life(registration, worker))));
+        self.send(Message::Query(Box::new(move |_| host.workers().end_life(registration, worker))));
     }
 }

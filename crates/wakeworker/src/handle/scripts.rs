@@ -1,18 +1,13 @@
 //! What scripts ask beside the two managers, for backends: permissions, and the entries that registration objects show.
 
 use crate::error::QueryError;
-use crate::message::Message;
-use crate::{HostHandle, Pending, PeriodicSyncManager};
+use crate::message::{Message, View};
+use crate::{HostHandle, Pending};
 use wakeworker_core::{
     PermissionName, PermissionState, StorageKey, SyncKind, SyncRegistration, WorkerRegistrationId,
 };
 
 impl HostHandle {
-    /// `registration.periodicSync` of a worker registration.
-    pub fn periodic_sync_manager(&self, registration: WorkerRegistrationId) -> PeriodicSyncManager {
-        PeriodicSyncManager::new(self.clone(), registration)
-    }
-
     /// The state of a permission: as stated, or its default (R134, R135, R137).
     pub fn permission_state(
         &self,
@@ -29,7 +24,7 @@ impl HostHandle {
         name: PermissionName,
         done: impl FnOnce(PermissionState) + Send + 'static,
     ) {
-        self.send(Message::Query(Box::new(move |engine, _, _| {
+        self.send(Message::Query(Box::new(move |View { engine, .. }| {
             done(engine.permission_state(&storage_key, name));
         })));
     }
@@ -41,7 +36,7 @@ impl HostHandle {
         kind: SyncKind,
         done: impl FnOnce(Vec<SyncRegistration>) + Send + 'static,
     ) {
-        self.send(Message::Query(Box::new(move |engine, _, _| {
+        self.send(Message::Query(Box::new(move |View { engine, .. }| {
             done(engine.sync_registrations_of(registration, kind).collect());
         })));
     }

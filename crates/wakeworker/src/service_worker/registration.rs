@@ -2,7 +2,7 @@
 
 use super::table::WorkerEvent;
 use super::worker::ServiceWorker;
-use crate::{HostHandle, Subscription, SyncManager, SyncRegistrationManager};
+use crate::{HostHandle, PeriodicSyncManager, Subscription, SyncManager, SyncRegistrationManager};
 use std::sync::Arc;
 use wakeworker_core::{StorageKey, WorkerRegistration, WorkerRegistrationId};
 
@@ -108,6 +108,11 @@ impl ServiceWorkerRegistration {
     /// `registration.sync`, as the registration's scripts see it.
     pub fn sync(&self) -> SyncManager {
         self.host.sync_manager(self.record.id)
+    }
+
+    /// `registration.periodicSync`, as the registration's scripts see it.
+    pub fn periodic_sync(&self) -> PeriodicSyncManager {
+        self.host.periodic_sync_manager(self.record.id)
     }
 }
 

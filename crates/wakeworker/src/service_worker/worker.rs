@@ -5,9 +5,21 @@ use crate::{HostHandle, Pending, Subscription};
 use std::fmt;
 use std::sync::Arc;
 use wakeworker_core::{
-    ActiveWorker, AttemptOutcome, RegisterError, SyncKind, Tag, WorkerId, WorkerRegistration,
-    WorkerRegistrationId,
+    ActiveWorker, AttemptOutcome, Input, RegisterError, Resolution, SyncKind, SyncOperationStatus, Tag,
+    WorkerId, WorkerRegistration, WorkerRegistrationId,
 };
+
+/// Why a dispatch could not be made. How a dispatched event ended is no error but a [`SyncOperationStatus`] (R201).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DispatchError {
+    /// The worker is no longer the active one of its registration, or the registration is gone (R206, D25).
+    WorkerGone,
+    /// The store could not write: the event was not dispatched.
+    Storage,
+    /// The host is shutting down, so nobody will hear how the event ends.
+    ShuttingDown,
+}
 
 /// One version of a worker: the one that was active when the object was made. Clones are the same object.
 ///
@@ -63,6 +75,40 @@ impl ServiceWorker {
         self.life.on_destroying(observer)
     }
 
+    /// Fires the `periodicsync` event of an entry, whatever its interval, starting the worker if needed (R195, R202, D21).
+    /// Complete when the event has ended, with how it ended (R196–R200).
+    ///
+    /// A dispatch of a tag whose event is running waits for it; further ones share the result of the one that waits
+    /// (R205, D22).
+    #[doc(alias = "DispatchPeriodicSyncEvent")]
+    #[doc(alias = "DispatchPeriodicSyncEventAsync")]
+    pub fn dispatch_periodic_sync_event(
+        &self,
+        tag: impl Into<Tag>,
+    ) -> Pending<Result<SyncOperationStatus, DispatchError>> {
+        self.dispatch_periodic(tag.into(), false)
+    }
+
+    /// The same, if there is a connection; without one the answer is [`SyncOperationStatus::OtherError`] (D23).
+    pub fn dispatch_periodic_sync_event_if_online(
+        &self,
+        tag: impl Into<Tag>,
+    ) -> Pending<Result<SyncOperationStatus, DispatchError>> {
+        self.dispatch_periodic(tag.into(), true)
+    }
+
+    fn dispatch_periodic(
+        &self,
+        tag: Tag,
+        needs_network: bool,
+    ) -> Pending<Result<SyncOperationStatus, DispatchError>> {
+        let (promise, pending) = Pending::pair(|| Err(DispatchError::ShuttingDown));
+        let (registration, worker) = (self.registration_id(), Some(self.id()));
+        let input = |request| Input::DispatchPeriodic { request, registration, worker, tag, needs_network };
+        self.host.ask(input, move |answer| promise.complete(status(answer)));
+        pending
+    }
+
     /// Fires a `sync` event, whether or not the tag is registered, leaving entries untouched (R240).
     #[doc(alias = "dispatchSyncEvent")]
     pub fn dispatch_sync_event(
@@ -73,6 +119,30 @@ impl ServiceWorker {
         self.host.dispatch_event(self.registration_id(), SyncKind::BackgroundSync, tag, last_chance)
     }
 }
+
+fn status(answer: Result<Resolution, RegisterError>) -> Result<SyncOperationStatus, DispatchError> {
+    match answer {
+        Ok(Resolution::Status(status)) => Ok(status),
+        Ok(_) => Ok(SyncOperationStatus::OtherError),
+        Err(RegisterError::Storage) => Err(DispatchError::Storage),
+        Err(RegisterError::ShuttingDown) => Err(DispatchError::ShuttingDown),
+        Err(_) => Err(DispatchError::WorkerGone),
+    }
+}
+
+impl fmt::Display for DispatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DispatchError::WorkerGone => {
+                "this worker is no longer the active one; fetch the registration's active worker again"
+            }
+            DispatchError::Storage => "the event was not dispatched: the store could not write",
+            DispatchError::ShuttingDown => "the host is shutting down",
+        })
+    }
+}
+
+impl std::error::Error for DispatchError {}
 
 impl fmt::Debug for ServiceWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,10 +7,13 @@ mod activity_record;
 #[cfg(any(test, feature = "test-support"))]
 pub mod conformance;
 mod error;
+mod export;
 mod memory;
 mod sqlite;
 
 pub use error::StoreError;
+pub(crate) use export::export;
+pub use export::{ImportError, Imported, import};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 

@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use wakeworker::core::*;
-use wakeworker::network::{ManualNetwork, NetworkMonitor};
+use wakeworker::network::ManualNetwork;
 use wakeworker::store::{ActivityQuery, Lease, Loaded, MemoryStore, RecordedActivity, Store, StoreError};
-use wakeworker::{DispatchDone, Driver, Host, HostHandle, ManualClock, WorkerBackend};
+use wakeworker::{DispatchDone, Driver, Host, HostBuilder, HostHandle, ManualClock, Monitors, WorkerBackend};
 
 pub const ORIGIN: &str = "https://chat.example";
 
@@ -17,7 +17,7 @@ pub struct Stage {
     pub network: ManualNetwork,
     pub workers: Arc<Workers>,
     pub disk: Disk,
-    _monitor: Box<dyn NetworkMonitor>,
+    _monitors: Monitors,
 }
 
 /// What the store is made to do, and what it saw.
@@ -57,18 +57,23 @@ impl Stage {
 
     /// A stage over a profile that may have been used before.
     pub fn over(store: MemoryStore) -> Stage {
+        Stage::built(store, |builder| builder)
+    }
+
+    /// A stage whose host is built with more than the usual parts.
+    pub fn built(store: MemoryStore, build: impl FnOnce(HostBuilder) -> HostBuilder) -> Stage {
         let disk = Disk::default();
         let clock = ManualClock::new(Now { wall: Timestamp(1_800_000_000_000), mono: Monotonic(0) });
         let network = ManualNetwork::new(Connection::None);
         let workers = Arc::new(Workers::default());
-        let (driver, host, monitor) = Host::builder(Box::new(StageStore { store, disk: disk.clone() }))
+        let builder = Host::builder(Box::new(StageStore { store, disk: disk.clone() }));
+        let builder = builder
             .backend(workers.clone())
             .network(Box::new(network.clone()))
             .config(Config { retry_jitter_percent: 0, ..Config::default() })
-            .clock(Arc::new(clock.clone()))
-            .driver()
-            .expect("a good store");
-        let mut stage = Stage { driver, host, clock, network, workers, disk, _monitor: monitor };
+            .clock(Arc::new(clock.clone()));
+        let (driver, host, monitors) = build(builder).driver().expect("a good store");
+        let mut stage = Stage { driver, host, clock, network, workers, disk, _monitors: monitors };
         stage.turn();
         stage
     }

@@ -5,9 +5,9 @@ use crate::simulate::scenario::Scenario;
 use crate::simulate::workers::ModelWorkers;
 use std::sync::{Arc, Mutex, PoisonError};
 use wakeworker::core::{Activity, StorageKey, Wakeup};
-use wakeworker::network::{ManualNetwork, NetworkMonitor};
+use wakeworker::network::ManualNetwork;
 use wakeworker::store::MemoryStore;
-use wakeworker::{Clock, Driver, Host, HostHandle, Subscription};
+use wakeworker::{Clock, Driver, Host, HostHandle, Monitors, Subscription};
 
 /// A host that runs. Dropping it is as good as killing it.
 pub(super) struct RunningHost {
@@ -18,7 +18,7 @@ pub(super) struct RunningHost {
     pub(super) due: Option<u64>,
     activities: Arc<Mutex<Vec<Activity>>>,
     _observer: Subscription,
-    _monitor: Box<dyn NetworkMonitor>,
+    _monitors: Monitors,
 }
 
 impl RunningHost {
@@ -29,7 +29,7 @@ impl RunningHost {
         clock: Arc<dyn Clock>,
     ) -> Result<RunningHost, Failure> {
         let workers = Arc::new(ModelWorkers::default());
-        let (driver, handle, monitor) = Host::builder(Box::new(store))
+        let (driver, handle, monitors) = Host::builder(Box::new(store))
             .config(scenario.config.clone())
             .backend(workers.clone())
             .network(Box::new(network))
@@ -53,7 +53,7 @@ impl RunningHost {
             due: None,
             activities,
             _observer: observer,
-            _monitor: monitor,
+            _monitors: monitors,
         })
     }
 
