@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::demo::DemoArgs;
+use crate::extensions::Extension;
 use crate::simulate::SimulateArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
@@ -115,6 +116,9 @@ pub(crate) struct ServeArgs {
     /// A permission to give to the app (may be repeated)
     #[arg(long, value_name = "PERMISSION")]
     pub(crate) grant: Vec<Grant>,
+    /// An extension of the sync APIs that scripts may use (may be repeated)
+    #[arg(long, value_name = "EXTENSION")]
+    pub(crate) enable: Vec<Extension>,
     /// Send requests whose path begins with PREFIX to another server, on the app's origin (may be repeated)
     #[arg(long, value_name = "PREFIX=URL", value_parser = parse_proxy)]
     pub(crate) proxy: Vec<ProxyRule>,

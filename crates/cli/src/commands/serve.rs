@@ -1,6 +1,7 @@
 //! `serve`: starts the gateway and runs it until it is told to stop.
 
 use crate::args::{Grant, ServeArgs, parse_server_url};
+use crate::extensions::Extensions;
 use crate::failure::{Failure, with_causes};
 use crate::gateway::{
     self, Cookies, FileTree, Gateway, GatewayFetcher, OwnHosts, Pages, ReverseProxy, Upstream, Upstreams,
@@ -46,7 +47,9 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
     offline.force_offline(args.offline);
     let cookies = Arc::new(Cookies::default());
     let pages = Arc::new(Pages::default());
-    let config = RuntimeConfig::default();
+    let extensions = Extensions::new(&args.enable);
+    let (mut engine_config, mut config) = (Config::default(), RuntimeConfig::default());
+    extensions.apply(&mut engine_config, &mut config);
     let fetcher = GatewayFetcher {
         hosts: hosts.clone(),
         upstreams: Arc::clone(&upstreams),
@@ -64,9 +67,10 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
     let host = Host::builder(Box::new(SqliteStore::new(profile.dir())))
         .backend(Arc::new(runtime.clone()))
         .network(offline.over(network(&args)?))
-        .config(Config::default())
+        .config(engine_config)
         .open()
         .map_err(|e| Failure::new(e.to_string()))?;
+    gateway::connect_activity(&host, &pages, &extensions);
     runtime.set_online(!args.offline);
     grant(&host, &hosts, &args.grant);
 
@@ -80,6 +84,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
         pages,
         runtime,
         host: host.handle(),
+        extensions,
         token: control.token.clone(),
         shutdown: stopped,
     });

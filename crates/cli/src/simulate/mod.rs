@@ -14,7 +14,7 @@ mod scenario;
 mod script;
 mod svg;
 mod text;
-mod units;
+pub(crate) mod units;
 mod workers;
 mod world;
 
