@@ -149,7 +149,7 @@ fn timeline(page: &mut String, report: &Report) {
     }
     page.push_str("</table></div>\n");
     if report.timeline.len() > LINES_MAX {
-        let _ = write!(page, "<p>The first {LINES_MAX} lines; <code>--json</code> has all.</p>\n");
+        let _ = writeln!(page, "<p>The first {LINES_MAX} lines; <code>--json</code> has all.</p>");
     }
     page.push_str("</details>\n</section>\n");
 }

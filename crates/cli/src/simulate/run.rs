@@ -95,11 +95,18 @@ impl<'a> Simulation<'a> {
         for event in aside {
             self.happen(event)?;
         }
+        // Whatever reaches the host lets the engine look at the clock; what happens elsewhere does not.
+        let mut woken = true;
         loop {
-            self.settle()?;
-            while let Some(event) = self.agenda.pop(self.now) {
-                self.happen(event)?;
+            if std::mem::take(&mut woken) {
                 self.settle()?;
+            }
+            while let Some(event) = self.agenda.pop(self.now) {
+                let elsewhere = matches!(event, Event::Server(_));
+                self.happen(event)?;
+                if !elsewhere {
+                    self.settle()?;
+                }
             }
             let engine = self.host.as_ref().and_then(|host| host.due);
             let inside = self.host.as_ref().and_then(|host| host.next_due(self.now));
@@ -110,6 +117,7 @@ impl<'a> Simulation<'a> {
             if engine.is_some_and(|due| due <= next) && self.agenda.next_at() != Some(next) {
                 self.note_wakeup(next)?;
             }
+            woken = inside == Some(next);
             self.clock.advance_ms(next - self.now);
             self.now = next;
             while self.wake_script() {
@@ -295,11 +303,16 @@ impl<'a> Simulation<'a> {
     }
 
     fn note_activity(&mut self, activity: &Activity) {
-        if let (ActivityEvent::WorkerRegistered { .. }, Some(registration), Some(key)) =
-            (&activity.event, activity.registration, &activity.storage_key)
-            && let Some(app) = self.scenario.apps.iter().position(|app| app.origin == key.origin())
-        {
-            self.pages.registered(app, registration);
+        match (&activity.event, activity.registration, &activity.storage_key) {
+            (ActivityEvent::WorkerRegistered { .. }, Some(registration), Some(key)) => {
+                if let Some(app) = self.scenario.apps.iter().position(|app| app.origin == key.origin()) {
+                    self.pages.registered(app, registration);
+                }
+            }
+            (ActivityEvent::WorkerUnregistered, Some(registration), _) => {
+                self.pages.unregistered(registration)
+            }
+            _ => {}
         }
         self.recorder.activity(self.now, self.scenario, activity);
     }

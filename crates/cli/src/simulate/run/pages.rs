@@ -55,6 +55,13 @@ impl Pages {
         self.registrations.iter().position(|of| *of == Some(registration))
     }
 
+    /// A worker registration is gone.
+    pub(super) fn unregistered(&mut self, registration: WorkerRegistrationId) {
+        for of in self.registrations.iter_mut().filter(|of| **of == Some(registration)) {
+            *of = None;
+        }
+    }
+
     /// A worker registration was made.
     pub(super) fn registered(&mut self, app: usize, registration: WorkerRegistrationId) {
         self.registrations[app] = Some(registration);
