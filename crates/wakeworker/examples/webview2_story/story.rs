@@ -101,7 +101,9 @@ fn dispatch_all(
     let mut dispatch = |tag: &str| -> Result<()> {
         let worker = registration.active_service_worker().ok_or("the registration has no active worker")?;
         let (sender, destroyed) = channel();
-        let _destroying = worker.on_destroying(move || drop(sender.send(())));
+        let _destroying = worker.on_destroying(move || {
+            let _ = sender.send(());
+        });
         let status = worker.dispatch_periodic_sync_event(tag).wait()?;
         say(format!("DispatchPeriodicSyncEvent {tag}: {status:?}"));
         statuses.push((tag.to_owned(), status));
