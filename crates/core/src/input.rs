@@ -212,7 +212,7 @@ pub enum Input {
     },
     /// The host has everything fired that may fire now, and is told when those events have ended (R182).
     FireDue {
-        /// Answered with the number of events.
+        /// Answered with the number of events, those included that ran already.
         request: RequestId,
     },
 }

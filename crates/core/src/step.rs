@@ -95,7 +95,7 @@ pub enum Resolution {
     Outcome(AttemptOutcome),
     /// How the periodic event that the host dispatched ended (R201: also a failed one is an answer).
     Status(SyncOperationStatus),
-    /// How many events were fired, all of which have ended (R182).
+    /// How many events were fired or ran already, all of which have ended (R182).
     Fired {
         /// How many.
         events: usize,

@@ -51,7 +51,7 @@ impl HostHandle {
         })
     }
 
-    /// Fires everything that may fire now and is complete when all of those events have ended, with their number
+    /// Fires everything that may fire now and is complete when no event runs any more, with the number of events that ran
     /// (R182): for a process that the system wakes for this and may end afterwards.
     #[doc(alias = "FireBackgroundSyncEvents")]
     pub fn fire_due(&self) -> Pending<Result<usize, RegisterError>> {
