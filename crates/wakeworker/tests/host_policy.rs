@@ -348,3 +348,23 @@ fn the_host_asks_why_one_entry_does_not_fire() {
     let pending = stage.host.explain(SyncRegistrationId(999));
     assert_eq!(stage.ask(pending).unwrap(), None);
 }
+
+#[test] // R147
+fn nobody_is_woken_for_a_profile_that_is_off_the_record() {
+    let host = wakeworker::Host::builder(Box::new(MemoryStore::new())).open().unwrap();
+    let _window = host.open_client(ORIGIN.into(), FrameType::TopLevel);
+    let scope = format!("{ORIGIN}/");
+    let registration =
+        host.add_worker_registration(ORIGIN.into(), scope.clone(), format!("{scope}sw.js")).wait().unwrap();
+    host.set_active_worker(registration, Some(ActiveWorker { id: WorkerId(1), activated: true }), None);
+    let (sender, failed) = std::sync::mpsc::channel();
+    let _subscription = host.on_activity(move |activity| {
+        if matches!(activity.event, ActivityEvent::Failed { .. }) {
+            let _ = sender.send(());
+        }
+    });
+    host.sync_manager(registration).register("outbox".into()).wait().unwrap();
+    failed.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    assert!(host.next_wakeup().wait().unwrap().is_some(), "the entry is in back-off");
+    assert_eq!(host.soonest_wakeup(SyncKind::BackgroundSync).wait().unwrap(), None);
+}
