@@ -70,18 +70,14 @@ fn cards(report: &Report) -> Vec<(&'static str, String, String)> {
     let mut cards = Vec::new();
     if work.made > 0 {
         cards.push(("good-ink", format!("{} of {}", work.done, work.made), "delivered".to_owned()));
-        cards.push((
-            "",
-            work.done_after_page_closed.to_string(),
-            "delivered with the page closed".to_owned(),
-        ));
+        cards.push(("", work.done_after_page_closed.to_string(), "with the page closed".to_owned()));
         let late = elsewhere.sent_at_later_visit + elsewhere.never_sent;
         cards.push(("bad-ink", late.to_string(), "late or lost elsewhere".to_owned()));
     }
     if let Some(news) = &elsewhere.news {
         let age = |age: Option<u64>| age.map_or_else(|| "–".to_owned(), units::about);
-        cards.push(("good-ink", age(news.age_ms_median), "median age of content when opened".to_owned()));
-        cards.push(("bad-ink", age(news.age_elsewhere_ms_median), "median age elsewhere".to_owned()));
+        cards.push(("good-ink", age(news.age_ms_median), "age of content when opened".to_owned()));
+        cards.push(("bad-ink", age(news.age_elsewhere_ms_median), "age of content elsewhere".to_owned()));
     }
     let wakeups = &report.wakeups;
     cards.push(("", format!("{}", wakeups.per_day), "timer wake-ups a day".to_owned()));
