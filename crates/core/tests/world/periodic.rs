@@ -22,6 +22,15 @@ impl World {
         })
     }
 
+    pub fn gapless_with(coalescing: CoalescePolicy) -> World {
+        World::periodic_with(Config {
+            coalescing,
+            min_interval_any_origin_ms: 0,
+            min_interval_across_origins_ms: 0,
+            ..Config::default()
+        })
+    }
+
     pub fn periodic_with(config: Config) -> World {
         let mut world = World::with(Config { retry_jitter_percent: 0, ..config });
         world.network(Connection::Wifi);
