@@ -57,6 +57,14 @@ pub struct RuntimeConfig {
     pub console_lines_per_second_max: u32,
     /// Size of the IndexedDB file; a larger one gives QuotaExceededError. Default: 4,294,967,296 (4 GiB).
     pub indexeddb_bytes_max: u64,
+    /// What IndexedDB and the caches of one origin may hold together before a write to a cache gives
+    /// QuotaExceededError; `navigator.storage.estimate()` tells it as the quota. Default: 2,147,483,648 (2 GiB).
+    pub origin_bytes_max: u64,
+    /// What the caches of all origins may hold. Default: 8,589,934,592 (8 GiB).
+    pub caches_bytes_max: u64,
+    /// An opaque response counts up to so many bytes more than it has, so that nobody learns its size. Default:
+    /// 14,680,064 (14 MiB).
+    pub opaque_padding_bytes_max: u64,
     /// Compiled scripts that are kept in memory. Default: 33,554,432 (32 MiB).
     pub compiled_script_bytes_max: usize,
     /// `navigator.userAgent`, and the `User-Agent` header.
@@ -121,6 +129,9 @@ impl Default for RuntimeConfig {
             console_line_bytes_max: 16 * 1024,
             console_lines_per_second_max: 1_000,
             indexeddb_bytes_max: 4096 * MIB as u64,
+            origin_bytes_max: 2048 * MIB as u64,
+            caches_bytes_max: 8192 * MIB as u64,
+            opaque_padding_bytes_max: 14 * MIB as u64,
             compiled_script_bytes_max: 32 * MIB,
             user_agent: format!("WakeWorker/{}", env!("CARGO_PKG_VERSION")),
             language: "en".to_owned(),

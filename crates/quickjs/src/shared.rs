@@ -7,7 +7,7 @@ use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::FetchRules;
 use crate::lifecycle::Registry;
 use crate::script::BytecodeCache;
-use crate::storage::{IndexedDb, RuntimeStorage, WorkerStore};
+use crate::storage::{Caches, IndexedDb, RuntimeStorage, WorkerStore};
 use crate::virtual_time::Work;
 use crate::{ConsoleLevel, Fetcher, OpenError, RuntimeConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) clients: Arc<dyn Clients>,
     pub(crate) host: OnceLock<HostHandle>,
     pub(crate) indexeddb: IndexedDb,
+    pub(crate) caches: Caches,
     pub(crate) store: WorkerStore,
     pub(crate) bytecode: BytecodeCache,
     pub(crate) threads: Threads,
@@ -55,6 +56,7 @@ impl Shared {
     ) -> Result<Arc<Shared>, OpenError> {
         let store = WorkerStore::open(storage)?;
         let indexeddb = IndexedDb::open(storage, config.indexeddb_bytes_max)?;
+        let caches = Caches::open(storage, &config)?;
         let fetch = Arc::new(FetchRules {
             fetcher,
             redirects_max: config.redirects_max,
@@ -77,6 +79,7 @@ impl Shared {
             clients,
             host: OnceLock::new(),
             indexeddb,
+            caches,
             store,
             threads: Threads::default(),
             registry: Mutex::new(registry),

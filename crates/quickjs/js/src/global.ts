@@ -59,6 +59,9 @@ const attributes = {
   get crossOriginIsolated() {
     return false;
   },
+  get caches() {
+    return (require("./caches/index.ts") as typeof import("./caches/index.ts")).caches;
+  },
   get crypto() {
     return crypto;
   },

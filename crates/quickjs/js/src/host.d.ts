@@ -94,6 +94,30 @@ interface Host {
   /** `chrome.webview.postMessage(message)`: JSON text for the host program (R221). */
   postWebMessage(json: Json): void;
 
+  // -- Cache API (durable when the call returns). Names as JSON text. Failures throw {name, message, hostError: true} --------
+  /** Opens a cache, making it if needed; the handle is given back by `cacheRelease`. */
+  cacheOpen(name: Json): number;
+  cacheRelease(cache: number): void;
+  cacheNames(): Json;
+  cacheHas(name: Json): boolean;
+  cacheDrop(name: Json): boolean;
+  /** query: {request: {url, method, headers} | null, ignoreMethod, ignoreSearch, ignoreVary, first, keysOnly}. Gives an array of
+   *  {request, response, body: {id, bytes} | null}; each body is given back by `cacheBodyRelease`. With keysOnly: {request}. */
+  cacheQuery(cache: number, query: Json): Json;
+  /** The same in all caches, in the order of their creation, or in the one of that name. */
+  cacheQueryAll(name: Json | null, query: Json): Json;
+  cacheDelete(cache: number, query: Json): boolean;
+  /** entries: [{request, response, writer: number | null}]. All or none; the writers end in either case. */
+  cachePut(cache: number, entries: Json): void;
+  cacheBodyCreate(): number;
+  cacheBodyWrite(writer: number, part: ArrayBuffer): void;
+  cacheBodyDiscard(writer: number): void;
+  /** The next part; empty at the end. */
+  cacheBodyRead(body: number, offset: number): ArrayBuffer;
+  cacheBodyRelease(body: number): void;
+  /** {usage, quota} */
+  storageEstimate(): Json;
+
   // -- IndexedDB journal (durable: returns after the SQLite commit) -----------------------------------------------------------
   /** All databases of the origin: Json array of {name, version}. */
   idbDatabases(): Json;

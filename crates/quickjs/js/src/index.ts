@@ -83,6 +83,8 @@ const indexedDbNames = [
 ];
 const indexedDb = (): typeof import("./indexeddb/index.ts") => require("./indexeddb/index.ts") as typeof import("./indexeddb/index.ts");
 for (const name of indexedDbNames) exposeLazily(name, () => indexedDb().interfaces[name]);
+const cacheInterfaces = (): typeof import("./caches/index.ts") => require("./caches/index.ts") as typeof import("./caches/index.ts");
+for (const name of ["Cache", "CacheStorage", "StorageManager"] as const) exposeLazily(name, () => cacheInterfaces()[name]);
 const streamNames = [
   "ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamDefaultController", "ReadableByteStreamController",
   "ReadableStreamBYOBRequest", "WritableStream", "WritableStreamDefaultWriter", "WritableStreamDefaultController", "TransformStream",

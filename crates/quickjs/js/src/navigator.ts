@@ -117,6 +117,10 @@ export class WorkerNavigator {
     void this.#ready;
     return 1;
   }
+  get storage(): object {
+    void this.#ready;
+    return (require("./caches/index.ts") as typeof import("./caches/index.ts")).storageManager;
+  }
   get permissions(): Permissions {
     void this.#ready;
     return permissions;

@@ -204,25 +204,25 @@ export class Request {
   }
   async #consume(format: BodyFormat): Promise<unknown> {
     const record = this.#record;
-    return consumeBody({ body: record.body, contentType: () => listGet(record.headers, "content-type") }, format);
+    return await consumeBody({ body: record.body, contentType: () => listGet(record.headers, "content-type") }, format);
   }
   async arrayBuffer(): Promise<unknown> {
-    return this.#consume("arrayBuffer");
+    return await this.#consume("arrayBuffer");
   }
   async blob(): Promise<unknown> {
-    return this.#consume("blob");
+    return await this.#consume("blob");
   }
   async bytes(): Promise<unknown> {
-    return this.#consume("bytes");
+    return await this.#consume("bytes");
   }
   async formData(): Promise<unknown> {
-    return this.#consume("formData");
+    return await this.#consume("formData");
   }
   async json(): Promise<unknown> {
-    return this.#consume("json");
+    return await this.#consume("json");
   }
   async text(): Promise<unknown> {
-    return this.#consume("text");
+    return await this.#consume("text");
   }
 }
 defineInterface(Request, "Request");

@@ -143,25 +143,25 @@ export class Response {
   async #consume(format: BodyFormat): Promise<unknown> {
     const record = this.#record;
     const hidden = isHidden(record);
-    return consumeBody({ body: hidden ? null : record.body, contentType: () => (hidden ? null : listGet(record.headers, "content-type")) }, format);
+    return await consumeBody({ body: hidden ? null : record.body, contentType: () => (hidden ? null : listGet(record.headers, "content-type")) }, format);
   }
   async arrayBuffer(): Promise<unknown> {
-    return this.#consume("arrayBuffer");
+    return await this.#consume("arrayBuffer");
   }
   async blob(): Promise<unknown> {
-    return this.#consume("blob");
+    return await this.#consume("blob");
   }
   async bytes(): Promise<unknown> {
-    return this.#consume("bytes");
+    return await this.#consume("bytes");
   }
   async formData(): Promise<unknown> {
-    return this.#consume("formData");
+    return await this.#consume("formData");
   }
   async json(): Promise<unknown> {
-    return this.#consume("json");
+    return await this.#consume("json");
   }
   async text(): Promise<unknown> {
-    return this.#consume("text");
+    return await this.#consume("text");
   }
 }
 defineInterface(Response, "Response");

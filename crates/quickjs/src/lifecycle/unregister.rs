@@ -39,7 +39,7 @@ impl Shared {
         });
     }
 
-    /// Ends and forgets everything of a storage key: workers at once, IndexedDB, registrations (R163).
+    /// Ends and forgets everything of a storage key: workers at once, IndexedDB, caches, registrations (R163).
     pub(crate) fn clear_storage(
         self: &Arc<Shared>,
         key: &StorageKey,
@@ -67,6 +67,7 @@ impl Shared {
                 shared.lifecycle.emit(LifecycleEvent::Unregistered(registration.id));
             }
             failure = shared.indexeddb.clear(&key).err().or(failure);
+            failure = shared.caches.clear(&key).err().or(failure);
             if let Some(failure) = failure {
                 return done(Err(RegisterWorkerError::Storage(failure.message)));
             }

@@ -18,6 +18,8 @@ pub(crate) struct IndexedDb {
     /// How often each database was changed since the profile was opened: a worker holds records in memory, and sees by
     /// this that another worker of the origin has changed them. Locked only while `connection` is.
     generations: Mutex<HashMap<(StorageKey, Vec<u8>), u64>>,
+    /// What origins hold, as counted last; a change takes its origin out. Locked only while `connection` is.
+    usage: Mutex<HashMap<StorageKey, u64>>,
 }
 
 impl IndexedDb {
@@ -29,7 +31,11 @@ impl IndexedDb {
             connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
         };
         limit().map_err(|error| super::inaccessible("indexeddb.sqlite".as_ref(), &error))?;
-        Ok(IndexedDb { connection: Mutex::new(connection), generations: Mutex::default() })
+        Ok(IndexedDb {
+            connection: Mutex::new(connection),
+            generations: Mutex::default(),
+            usage: Mutex::default(),
+        })
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -100,6 +106,30 @@ impl IndexedDb {
         }
         out.push(']');
         Ok(out)
+    }
+
+    /// What the databases of an origin hold, in bytes of names, schemas, keys and values.
+    pub(crate) fn usage_bytes(&self, key: &StorageKey) -> Result<u64, StorageFailure> {
+        let connection = self.connection();
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = usage.get(key) {
+            return Ok(*bytes);
+        }
+        let bytes: i64 = connection
+            .prepare_cached(
+                "SELECT coalesce((SELECT sum(length(name) + length(schema)) FROM database WHERE storage_key = ?1), 0)
+                 + coalesce((SELECT sum(length(record.key) + length(record.value)) FROM record
+                   JOIN store ON store.id = record.store JOIN database ON database.id = store.database
+                   WHERE database.storage_key = ?1), 0)",
+            )?
+            .query_row([key.as_str()], |row| row.get(0))?;
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        usage.insert(key.clone(), bytes);
+        Ok(bytes)
+    }
+
+    fn usage_changed(&self, key: &StorageKey) {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// Applies the operations of one transaction, all or none. Durable when it returns: `strict` also against a power
@@ -178,6 +208,7 @@ impl IndexedDb {
             }
         }
         transaction.commit()?;
+        self.usage_changed(key);
         *generation += 1;
         Ok(*generation)
     }
@@ -191,6 +222,7 @@ impl IndexedDb {
             "DELETE FROM database WHERE storage_key = ?1 AND name = ?2",
             params![key.as_str(), name.0],
         )?;
+        self.usage_changed(key);
         *self.generations().entry((key.clone(), name.0)).or_insert(0) += 1;
         Ok(())
     }
@@ -200,6 +232,7 @@ impl IndexedDb {
         let connection = self.connection();
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.execute("DELETE FROM database WHERE storage_key = ?1", [key.as_str()])?;
+        self.usage_changed(key);
         for ((owner, _), generation) in self.generations().iter_mut() {
             *generation += u64::from(owner == key);
         }

@@ -1,8 +1,11 @@
-//! What the runtime keeps on disk: IndexedDB and the workers' scripts, one SQLite file each.
+//! What the runtime keeps on disk: IndexedDB, caches and the workers' scripts, one SQLite file each, and files with the
+//! bodies of cached responses.
 
+mod caches;
 mod indexeddb;
 mod workers;
 
+pub(crate) use caches::{BodyWriter, Caches, Found, NewEntry, Query};
 pub(crate) use indexeddb::IndexedDb;
 pub(crate) use workers::{StoredRegistration, StoredScript, StoredWorker, WorkerStore};
 
@@ -51,6 +54,25 @@ impl From<rusqlite::Error> for StorageFailure {
 impl From<rusqlite::types::FromSqlError> for StorageFailure {
     fn from(error: rusqlite::types::FromSqlError) -> StorageFailure {
         StorageFailure { name: "UnknownError", message: format!("a stored record cannot be read: {error}") }
+    }
+}
+
+impl From<std::io::Error> for StorageFailure {
+    fn from(error: std::io::Error) -> StorageFailure {
+        let full = matches!(
+            error.kind(),
+            std::io::ErrorKind::StorageFull
+                | std::io::ErrorKind::QuotaExceeded
+                | std::io::ErrorKind::FileTooLarge
+        );
+        StorageFailure {
+            name: if full { "QuotaExceededError" } else { "UnknownError" },
+            message: if full {
+                format!("the disk has no room left: {error}")
+            } else {
+                format!("a file of the profile cannot be read or written: {error}")
+            },
+        }
     }
 }
 

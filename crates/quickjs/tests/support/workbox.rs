@@ -5,6 +5,11 @@ use std::process::Command;
 
 /// The worker of `tests/workbox/sw.js` with its npm packages, as one classic script.
 pub(crate) fn bundle() -> String {
+    bundle_of("sw.js")
+}
+
+/// A worker of `tests/workbox` with its npm packages.
+pub(crate) fn bundle_of(name: &str) -> String {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workbox");
     let stamp = dir.join("node_modules/.installed");
     let changed = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
@@ -14,7 +19,7 @@ pub(crate) fn bundle() -> String {
             .current_dir(&dir));
         std::fs::write(&stamp, "").unwrap();
     }
-    String::from_utf8(run(Command::new("node").arg("build.mjs").current_dir(&dir))).unwrap()
+    String::from_utf8(run(Command::new("node").args(["build.mjs", name]).current_dir(&dir))).unwrap()
 }
 
 fn run(command: &mut Command) -> Vec<u8> {

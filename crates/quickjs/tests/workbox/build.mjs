@@ -1,9 +1,9 @@
-// Bundles sw.js as a page's build would, to standard output.
+// Bundles a worker as a page's build would, to standard output: `node build.mjs sw.js`.
 
 import { build } from "esbuild";
 
 const result = await build({
-  entryPoints: ["sw.js"],
+  entryPoints: [process.argv[2] ?? "sw.js"],
   bundle: true,
   format: "iife",
   minify: true,

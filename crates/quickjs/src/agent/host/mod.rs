@@ -1,6 +1,7 @@
 //! The `__host` object: the functions of `js/src/host.d.ts`, one file per subject.
 
 mod basics;
+mod caches;
 mod events;
 mod fetch;
 mod imports;
@@ -33,6 +34,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     registration::install(&host, realm)?;
     sync::install(&host, realm)?;
     indexeddb::install(&host, realm)?;
+    caches::install(&host, realm)?;
     ctx.globals().set("__host", host.object)
 }
 
@@ -56,6 +58,7 @@ impl<'js> HostObject<'js> {
 pub(crate) enum Answer {
     Undefined,
     Null,
+    Boolean(bool),
     Number(f64),
     Text(String),
     Bytes(Vec<u8>),
@@ -82,6 +85,7 @@ impl<'js> IntoJs<'js> for Reply {
         match self.0 {
             Ok(Answer::Undefined) => Undefined.into_js(ctx),
             Ok(Answer::Null) => Null.into_js(ctx),
+            Ok(Answer::Boolean(value)) => value.into_js(ctx),
             Ok(Answer::Number(value)) => value.into_js(ctx),
             Ok(Answer::Text(text)) => text.into_js(ctx),
             Ok(Answer::Bytes(bytes)) => Ok(new_buffer(ctx, &bytes)?.into_value()),
