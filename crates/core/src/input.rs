@@ -196,9 +196,9 @@ pub enum Input {
         /// Demands connectivity, and answers "other error" without it (D23).
         needs_network: bool,
     },
-    /// The host fires an entry of either kind now, whatever holds it back (R245). Answered with the outcome.
+    /// The host fires an entry of either kind now, whatever holds it back (R245).
     FireSync {
-        /// Answered with the outcome.
+        /// Answered when the event has ended: with the outcome for a one-off entry, with the status for a periodic one.
         request: RequestId,
         /// Which entry.
         sync: SyncRegistrationId,

@@ -2,6 +2,8 @@
 //! goes through it; after each input it performs the step, checks the invariants and counts the answers.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of the world")]
 
+pub mod periodic;
+
 use std::collections::BTreeMap;
 use wakeworker_core::*;
 

@@ -1,9 +1,11 @@
 //! What a host does to entries and events: fire, cancel, run all that is due.
 
 use crate::HostHandle;
+use crate::error::QueryError;
 use crate::pending::Pending;
 use wakeworker_core::{
-    AttemptOutcome, Input, RegisterError, Resolution, SyncKind, SyncRegistrationId, Tag, WorkerRegistrationId,
+    AttemptOutcome, Input, RegisterError, Resolution, SyncKind, SyncOperationStatus, SyncRegistrationId, Tag,
+    WorkerRegistrationId,
 };
 
 impl HostHandle {
@@ -23,14 +25,20 @@ impl HostHandle {
     }
 
     /// Fires an entry of either kind now, whatever holds it back: back-off, conditions, intervals (R245). The attempt
-    /// counts as any other. Complete when the event has ended.
+    /// counts as any other. Complete when the event has ended, with how it ended.
     pub fn fire_sync_registration(
         &self,
         sync: SyncRegistrationId,
-    ) -> Pending<Result<AttemptOutcome, RegisterError>> {
+    ) -> Pending<Result<SyncOperationStatus, RegisterError>> {
         self.pending(|done| {
             let input = |request| Input::FireSync { request, sync };
-            self.ask(input, move |answer| done(answer.and_then(outcome)));
+            self.ask(input, move |answer| {
+                done(answer.map(|resolution| match resolution {
+                    Resolution::Outcome(outcome) => SyncOperationStatus::from(&outcome),
+                    Resolution::Status(status) => status,
+                    _ => SyncOperationStatus::OtherError,
+                }));
+            });
         })
     }
 
@@ -56,6 +64,14 @@ impl HostHandle {
                 }));
             });
         })
+    }
+
+    /// Milliseconds until entries of this kind want the process to be awake, 0 if something is due already; `None` if
+    /// there is nothing to wake for (R179). While an event runs it is at least the recovery time (R180). For hosts that
+    /// arm an operating system's timer before their process ends.
+    #[doc(alias = "GetSoonestWakeupDelta")]
+    pub fn soonest_wakeup(&self, kind: SyncKind) -> Pending<Result<Option<u64>, QueryError>> {
+        self.query(move |engine, _, now| Ok(engine.soonest_wakeup(kind, now)))
     }
 }
 

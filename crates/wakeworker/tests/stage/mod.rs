@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use wakeworker::core::*;
 use wakeworker::network::ManualNetwork;
 use wakeworker::store::{ActivityQuery, Lease, Loaded, MemoryStore, RecordedActivity, Store, StoreError};
-use wakeworker::{DispatchDone, Driver, Host, HostBuilder, HostHandle, ManualClock, Monitors, WorkerBackend};
+use wakeworker::{
+    Clock as _, DispatchDone, Driver, Host, HostBuilder, HostHandle, ManualClock, Monitors, WorkerBackend,
+};
 
 pub const ORIGIN: &str = "https://chat.example";
 
@@ -48,6 +50,11 @@ pub struct Workers {
     messages: Mutex<Vec<(WorkerId, String)>>,
     /// What happened in order; callbacks of tests may add to it.
     pub trace: Mutex<Vec<String>>,
+}
+
+/// An attempt that failed for this reason.
+pub fn failed(reason: FailureReason) -> AttemptOutcome {
+    AttemptOutcome::Failed { reason, message: None }
 }
 
 impl Stage {
@@ -127,6 +134,11 @@ impl Stage {
         }
         self.clock.advance_ms(ms);
         self.turn();
+    }
+
+    /// The wall clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now().wall
     }
 
     pub fn online(&mut self) {
