@@ -49,7 +49,6 @@ fn every_javascript_test_passes() {
             timeout: Duration::from_secs(30),
             script_url: Url::parse("https://js.test/app/sw.js").unwrap(),
             fetcher: Some(Arc::new(Echo)),
-            ..EvalOptions::default()
         };
         let mut lines = Vec::new();
         let outcome = Runtime::evaluate(options, scripts, |line| {

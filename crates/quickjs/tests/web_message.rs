@@ -59,6 +59,8 @@ fn host_and_worker_exchange_json_and_strings_in_order() {
         matches!(event, wakeworker_quickjs::LifecycleEvent::WorkerStopped { .. }).then_some(())
     });
     worker.post_web_message_as_string("dropped").unwrap();
+    // Answered after the message was dealt with.
+    world.host.worker_registrations().wait().unwrap();
     world.sync(id, "start");
     worker.post_web_message_as_json(r#"{"echo":["again"]}"#).unwrap();
     heard.wait_for(|json| (json == r#""again""#).then_some(()));
