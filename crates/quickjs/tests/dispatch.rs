@@ -53,7 +53,7 @@ fn outcomes_follow_the_lifetime_promises() {
 #[test] // R67, R90
 fn a_worker_beyond_its_limits_is_stopped_and_its_neighbour_answers() {
     let mut limits = RuntimeConfig::default();
-    limits.task_cpu_ms_max = 100;
+    limits.task_cpu_ms_max = 400;
     limits.memory_bytes_max = 16 << 20;
     let server = Server::with_worker(
         "onsync = (event) => {
@@ -87,7 +87,7 @@ fn a_worker_beyond_its_limits_is_stopped_and_its_neighbour_answers() {
 #[test] // R152
 fn queued_events_survive_the_end_of_a_worker() {
     let mut limits = RuntimeConfig::default();
-    limits.task_cpu_ms_max = 100;
+    limits.task_cpu_ms_max = 400;
     let world = World::with(
         Server::with_worker(
             "onsync = (event) => { if (event.tag === 'loop') for (;;); console.log('after') }",

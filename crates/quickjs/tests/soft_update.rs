@@ -32,13 +32,11 @@ fn a_sync_event_updates_a_worker_that_was_not_checked_for_a_day() {
         "/sw.js",
         Answer::script("oninstall = () => skipWaiting(); onsync = () => console.log('second')"),
     );
-    // Young enough: no look. The barrier is an update that is asked for, which runs after any that was begun before.
     let world = age(world, DAY_MS - 60_000);
     world.sync(id, "t");
-    let soft = world.server.requests("/sw.js").len();
-    assert_eq!(soft, looks, "checked less than a day ago");
-
+    // Closing the runtime waits for what it has begun.
     let world = age(world, 120_000);
+    assert_eq!(world.server.requests("/sw.js").len(), looks, "checked less than a day ago");
     assert_eq!(world.sync(id, "t"), AttemptOutcome::Succeeded { handled: true });
     assert_eq!(world.console.all(), ["first"], "the event went to the worker that was active");
     world.activated(id, Some(first));
@@ -56,9 +54,10 @@ fn a_periodic_event_looks_too_and_an_update_that_fails_changes_nothing() {
     world.server.put("/sw.js", Answer::script("let let"));
     let fire = || world.host.dispatch_event(id, SyncKind::PeriodicSync, "t".into(), false).wait().unwrap();
     assert_eq!(fire(), AttemptOutcome::Succeeded { handled: true });
-    // Jobs of one scope run one after the other: this one comes after the soft update.
-    assert_eq!(world.update(id).unwrap_err().name(), "TypeError");
-    assert_eq!(world.server.requests("/sw.js").len(), looks + 2);
+    world.console.wait_for(|line| {
+        (line.contains("could not be started") && line.contains("SyntaxError")).then_some(())
+    });
+    assert_eq!(world.server.requests("/sw.js").len(), looks + 1);
     assert_eq!(world.runtime.registration(id).unwrap().active.unwrap().id, first);
     assert_eq!(fire(), AttemptOutcome::Succeeded { handled: true });
 }
