@@ -51,7 +51,7 @@ impl HostHandle {
         })
     }
 
-    /// Fires everything that may fire now and is complete when all of those events have ended, with their number
+    /// Fires everything that may fire now and is complete when no event runs any more, with the number of events that ran
     /// (R182): for a process that the system wakes for this and may end afterwards.
     #[doc(alias = "FireBackgroundSyncEvents")]
     pub fn fire_due(&self) -> Pending<Result<usize, RegisterError>> {
@@ -68,10 +68,12 @@ impl HostHandle {
 
     /// Milliseconds until entries of this kind want the process to be awake, 0 if something is due already; `None` if
     /// there is nothing to wake for (R179). While an event runs it is at least the recovery time (R180). For hosts that
-    /// arm an operating system's timer before their process ends.
+    /// arm an operating system's timer before their process ends; always `None` for a profile that does not outlive it (R147).
     #[doc(alias = "GetSoonestWakeupDelta")]
     pub fn soonest_wakeup(&self, kind: SyncKind) -> Pending<Result<Option<u64>, QueryError>> {
-        self.query(move |engine, _, now| Ok(engine.soonest_wakeup(kind, now)))
+        self.query(move |engine, store, now| {
+            Ok(if store.is_persistent() { engine.soonest_wakeup(kind, now) } else { None })
+        })
     }
 }
 

@@ -40,6 +40,7 @@ struct DiskState {
 struct StageStore {
     store: MemoryStore,
     disk: Disk,
+    persistent: bool,
 }
 
 /// A backend that only remembers what it was given.
@@ -73,7 +74,7 @@ impl Stage {
         let clock = ManualClock::new(Now { wall: Timestamp(1_800_000_000_000), mono: Monotonic(0) });
         let network = ManualNetwork::new(Connection::None);
         let workers = Arc::new(Workers::default());
-        let builder = Host::builder(Box::new(StageStore { store, disk: disk.clone() }));
+        let builder = Host::builder(Box::new(StageStore { store, disk: disk.clone(), persistent: true }));
         let builder = builder
             .backend(workers.clone())
             .network(Box::new(network.clone()))
@@ -273,6 +274,10 @@ impl Store for StageStore {
 
     fn clear_activities(&mut self, lease: &Lease) -> Result<(), StoreError> {
         self.store.clear_activities(lease)
+    }
+
+    fn is_persistent(&self) -> bool {
+        self.persistent
     }
 
     fn release(&mut self, lease: Lease) -> Result<(), StoreError> {
