@@ -121,7 +121,6 @@ impl Engine {
 
     /// Takes in one thing that happened and appends what follows from it to `step`.
     pub fn handle_input(&mut self, now: Now, input: Input, step: &mut Step) {
-        let attempts_before = self.last_attempt;
         self.handle_due(now, step);
         match input {
             Input::TimePassed => periodic::run(self, now, false, step),
@@ -187,7 +186,7 @@ impl Engine {
             }
             Input::FireSync { request, sync } => dispatch::fire_sync(self, now, request, sync, step),
             Input::CancelSync { request, sync } => removal::cancel(self, now, request, sync, step),
-            Input::FireDue { request } => self.fire_due(now, request, attempts_before, step),
+            Input::FireDue { request } => self.fire_due(now, request, step),
         }
     }
 
@@ -353,13 +352,13 @@ impl Engine {
         });
     }
 
-    /// Fires everything that may fire now; the answer follows when it has ended (R182).
-    fn fire_due(&mut self, now: Now, request: RequestId, attempts_before: AttemptId, step: &mut Step) {
+    /// Fires everything that may fire now; the answer follows when it has ended, and with it what ran already: a host that
+    /// was woken for this may then end its process (R182).
+    fn fire_due(&mut self, now: Now, request: RequestId, step: &mut Step) {
         dispatch::fire_ready(self, now, step);
         periodic::run(self, now, true, step);
-        let of_now = (attempts_before.0 + 1)..=self.last_attempt.0;
-        let events = of_now.clone().count();
-        let running = of_now.map(AttemptId).filter(|id| self.attempts.contains_key(id)).collect();
+        let running: BTreeSet<AttemptId> = self.attempts.keys().copied().collect();
+        let events = running.len();
         let wait = DueWait { request, events, running };
         if wait.running.is_empty() {
             step.effects.push(Effect::Resolve(request, Resolution::Fired { events }));

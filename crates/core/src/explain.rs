@@ -88,6 +88,7 @@ pub enum Reason {
 }
 
 /// A condition that does not hold.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnmetCondition {
     /// `avoid-cellular` on a mobile network (R228).
