@@ -83,10 +83,10 @@ async fn without_a_grant_the_permission_is_denied_and_registering_is_refused() {
 #[tokio::test] // R223, R236, R246, R247
 async fn what_is_not_enabled_is_refused_or_as_if_it_had_not_been_said() {
     let site = site();
-    let serve = site.serve(&["--offline", GRANT[0], GRANT[1]]);
-    let html = http().get(serve.url("/")).header("sec-fetch-mode", "navigate").send().await.unwrap();
-    assert!(html.text().await.unwrap().contains("data-extensions=\"\""));
-    assert!(serve.control(&["offline", "off"]).status.success());
+    let serve = site.serve(GRANT);
+    let navigation = http().get(serve.url("/")).header("sec-fetch-mode", "navigate");
+    let html = navigation.header("sec-fetch-dest", "document").send().await.unwrap().text().await.unwrap();
+    assert_eq!(support::attribute(&html, "data-extensions"), "");
     let (mut page, registration) = opened(&serve).await;
     assert!(serve.control(&["offline", "on"]).status.success());
     let options = json!({ "networkState": "any", "powerState": "avoid-draining", "minDelay": 600_000 });
