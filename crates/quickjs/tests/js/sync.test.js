@@ -16,15 +16,8 @@ function onTag(tag, handler) {
 }
 
 /** Registers when the worker is active: R16 refuses before. */
-const activated = new Promise((resolve) => addEventListener("activate", () => setTimeout(resolve, 0)));
-
 async function register(tag) {
   await activated;
-  for (;;) {
-    // The state changes a little after the activate event has ended.
-    if (registration.active !== null && registration.active.state === "activated") break;
-    await nextTask();
-  }
   return registration.sync.register(tag);
 }
 
