@@ -24,8 +24,9 @@ fn host_driven() -> (Stage, ServiceWorkerRegistration) {
 }
 
 fn over(store: MemoryStore, periodic_dispatch: PeriodicDispatch) -> (Stage, ServiceWorkerRegistration) {
-    let stage =
-        Stage::built(store, |builder| builder.config(Config { periodic_dispatch, ..Config::default() }));
+    let stage = Stage::built(store, |builder| {
+        builder.config(Config { periodic_dispatch, retry_jitter_percent: 0, ..Config::default() })
+    });
     stage.host.set_permission(
         ORIGIN.into(),
         PermissionName::PeriodicBackgroundSync,
@@ -274,4 +275,16 @@ fn a_withdrawn_permission_removes_the_entries_for_good_also_while_the_disk_fails
     let pending = registration.periodic_sync().get_tags();
     assert_eq!(stage.ask(pending), Ok(Vec::new()));
     assert_eq!(stage.tags(registration.id()), ["outbox"]); // R140
+}
+
+#[test] // R209
+fn one_off_events_are_fired_without_help_also_in_host_driven_mode() {
+    let (mut stage, registration) = host_driven();
+    register(&mut stage, &registration, "news", 0);
+    assert_eq!(stage.register(registration.id(), "outbox"), Ok(()));
+    stage.online();
+    assert_eq!(stage.workers.running(), ["outbox"]);
+    stage.end(failed(FailureReason::Rejected));
+    stage.advance(300_000);
+    assert_eq!(stage.workers.running(), ["outbox"], "its retry too");
 }
