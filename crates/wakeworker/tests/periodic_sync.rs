@@ -24,8 +24,9 @@ fn host_driven() -> (Stage, ServiceWorkerRegistration) {
 }
 
 fn over(store: MemoryStore, periodic_dispatch: PeriodicDispatch) -> (Stage, ServiceWorkerRegistration) {
-    let stage =
-        Stage::built(store, |builder| builder.config(Config { periodic_dispatch, ..Config::default() }));
+    let stage = Stage::built(store, |builder| {
+        builder.config(Config { periodic_dispatch, retry_jitter_percent: 0, ..Config::default() })
+    });
     stage.host.set_permission(
         ORIGIN.into(),
         PermissionName::PeriodicBackgroundSync,
@@ -95,6 +96,7 @@ fn both_kinds_are_listed_apart_with_their_intervals() {
     assert_eq!(list(SyncKind::BackgroundSync), [("same".to_owned(), -1)]);
 }
 
+// CR: SequentialOperations, ScheduleTwoExclusive
 #[test] // R44, R45, R47
 fn calls_of_one_manager_take_effect_in_their_order() {
     let (mut stage, registration) = host_driven();
@@ -274,4 +276,16 @@ fn a_withdrawn_permission_removes_the_entries_for_good_also_while_the_disk_fails
     let pending = registration.periodic_sync().get_tags();
     assert_eq!(stage.ask(pending), Ok(Vec::new()));
     assert_eq!(stage.tags(registration.id()), ["outbox"]); // R140
+}
+
+#[test] // R209
+fn one_off_events_are_fired_without_help_also_in_host_driven_mode() {
+    let (mut stage, registration) = host_driven();
+    register(&mut stage, &registration, "news", 0);
+    assert_eq!(stage.register(registration.id(), "outbox"), Ok(()));
+    stage.online();
+    assert_eq!(stage.workers.running(), ["outbox"]);
+    stage.end(failed(FailureReason::Rejected));
+    stage.advance(300_000);
+    assert_eq!(stage.workers.running(), ["outbox"], "its retry too");
 }
