@@ -14,7 +14,7 @@ use std::io::Write;
 use world::World;
 
 /// Runs that every test run tries.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 40;
 
 /// Things that happen before the faults stop.
 const STEPS: u64 = 250;

@@ -135,7 +135,10 @@ impl World {
         let missing: Vec<_> = state.obliged.keys().filter(|key| !listed.contains(key)).collect();
         let last = state.trace.len().saturating_sub(30);
         let last = state.trace[last..].join("\n");
-        assert!(missing.is_empty(), "acknowledged and lost: {missing:?}, there are {listed:?}, after\n{last}");
+        assert!(
+            missing.is_empty(),
+            "acknowledged and lost: {missing:?}, there are {listed:?}, after\n{last}"
+        );
     }
 
     /// The faults stop, and everybody does their work.
@@ -155,8 +158,8 @@ impl World {
                 self.model.end(attempt, Some(AttemptOutcome::Succeeded { handled: true }));
             }
             self.turn();
-            self.pass(10 * MINUTE_MS);
-            passed += 10 * MINUTE_MS;
+            self.pass(HOUR_MS);
+            passed += HOUR_MS;
         }
         let listed = self.listed();
         let state = self.model.state();
