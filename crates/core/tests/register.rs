@@ -22,6 +22,7 @@ fn without_an_active_worker_it_is_an_invalid_state() {
     check_refused(installing, "a", RegisterError::NoActiveWorker, "InvalidStateError");
 }
 
+// CR: DenyWhenFeatureDisabled, TestBlockOrigin
 #[test] // R17, R142
 fn denied_or_disabled_it_is_not_allowed() {
     for state in [PermissionState::Denied, PermissionState::Prompt] {
@@ -32,6 +33,7 @@ fn denied_or_disabled_it_is_not_allowed() {
     assert_eq!(world.register("a"), Err(RegisterError::PermissionDenied));
 }
 
+// CR: RegisterFromServiceWorkerWithoutMainFrameHost, RegisterFromIFrameWithoutMainFrameHost
 #[test] // R18, D27
 fn without_a_window_of_the_origin_it_is_an_invalid_access() {
     let close = |world: &mut World| world.close(1);
@@ -70,6 +72,7 @@ fn the_first_failing_check_names_the_error() {
     assert_eq!(world.register("a"), Ok(()));
 }
 
+// CR: Register, RegistrationIntact
 #[test] // R22
 fn a_new_tag_makes_one_pending_entry() {
     let mut world = World::new();
@@ -79,6 +82,7 @@ fn a_new_tag_makes_one_pending_entry() {
     assert_eq!(world.last_durability, Durability::Strict);
 }
 
+// CR: FiresOnRegistration, RegisterAndWaitToFireUntilResolved
 #[test] // R23, R24, R187
 fn online_it_is_resolved_announced_and_then_fired() {
     let mut world = World::online();
@@ -96,6 +100,7 @@ fn online_it_is_resolved_announced_and_then_fired() {
     assert!(!world.announced[0].reregistration);
 }
 
+// CR: ReregisterSecond, OverwritePendingRegistration, RegistrationEqualsTag
 #[test] // R26, R204
 fn a_pending_tag_is_left_alone() {
     let mut world = World::new();
@@ -120,6 +125,7 @@ fn five_registrations_while_offline_give_one_event() {
     assert!(world.running.is_empty() && world.tags().is_empty());
 }
 
+// CR: TwoRegistrations
 #[test] // R28, R74, R75
 fn different_tags_give_separate_events_at_the_same_time() {
     let mut world = World::new();
@@ -134,6 +140,7 @@ fn different_tags_give_separate_events_at_the_same_time() {
     assert_eq!(world.tags(), ["b"]);
 }
 
+// CR: FailedRegistrationReregisteredAndFires
 #[test] // R29, D2, D3
 fn registering_a_waiting_tag_fires_at_once_and_counts_anew() {
     let mut world = World::online();
@@ -227,12 +234,14 @@ fn tags_keep_their_units() {
     assert_eq!(world.running[0].tag.to_utf16(), tag.to_utf16());
 }
 
+// CR: RegisterWithoutLiveSWRegistration, UnregisterServiceWorkerDuringSyncRegistration
 #[test] // R37
 fn a_registration_that_is_gone_is_an_invalid_state() {
     let unregister = |world: &mut World| assert_eq!(world.unregister(WorkerRegistrationId(1)), Ok(()));
     check_refused(unregister, "a", RegisterError::NoRegistration, "InvalidStateError");
 }
 
+// CR: GetRegistrationExisting, GetRegistrationsTwo, GetRegistrationNonExisting, GetRegistrationsZero
 #[test] // R39, R42
 fn get_tags_lists_every_state_and_needs_nothing() {
     let mut world = World::online();
