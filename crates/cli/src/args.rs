@@ -56,6 +56,14 @@ Examples:
   wakeworker log --follow             go on printing as things happen
   wakeworker log --follow --json      the same as JSON, one object per line")]
     Log(LogArgs),
+    /// Show what each site has done: counts, times and durations of its sync events
+    #[command(after_help = "The counts are those since `serve` was started.")]
+    Audit(ControlArgs),
+    /// Print the counters of a running `serve` as Prometheus text
+    #[command(after_help = "\
+The same text is at /.wakeworker/api/metrics of the running `serve`, for requests with its token:
+  Authorization: Bearer TOKEN, where TOKEN is in the profile's control.json")]
+    Metrics(MetricsArgs),
     /// Pretend that there is no network, or stop pretending
     #[command(after_help = "\
 While `offline on` lasts, sync events wait and every request of pages and workers fails as it does without a network.
@@ -148,6 +156,14 @@ pub(crate) struct ControlArgs {
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `metrics`.
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// The profile of the `serve` to talk to [default: the one that `serve` uses by default]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 /// Arguments of `explain`.

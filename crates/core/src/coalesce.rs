@@ -42,6 +42,9 @@ pub(crate) struct Grid {
     zero: Moment,
     /// How far it has moved since the installation began, in milliseconds below a week: to be stored.
     drift_ms: u64,
+    /// When the last round on a point was, and how far the grid has moved since: that point is used up, although the grid
+    /// moves on with each of its events that end.
+    used: (Moment, Moment),
 }
 
 impl Grid {
@@ -51,7 +54,8 @@ impl Grid {
         let offset = crate::retry::scale(WEEK_MS, crate::retry::mix(config.coalescing_seed));
         let since = i128::from(now.wall.0) - i128::from(offset) - i128::from(drift_ms);
         let since = i64::try_from(since.rem_euclid(i128::from(WEEK_MS))).unwrap_or(0);
-        Grid { zero: Moment(now.moment().0.saturating_sub(since)), drift_ms }
+        let zero = Moment(now.moment().0.saturating_sub(since));
+        Grid { zero, drift_ms, used: (zero, zero) }
     }
 
     /// How far it has moved, for the store.
@@ -62,8 +66,12 @@ impl Grid {
     /// When an entry of a class that may fire from `earliest` on wants to be woken for.
     pub(crate) fn target(&self, earliest: Moment, class: u8) -> Moment {
         let Some(period) = period(class) else { return earliest };
-        // The grid moves while entries wait for it; no entry waits longer than one period for all that.
-        self.point_from(earliest, period).min(earliest.plus_ms(period))
+        let mut point = self.point_from(earliest, period);
+        if self.used.0 < point && point <= self.used.1 {
+            point = point.plus_ms(period);
+        }
+        // The grid moves while entries wait for it; for all that, none waits longer than this.
+        point.min(earliest.plus_ms(period.saturating_mul(2)))
     }
 
     /// An event that could have fired on a grid point was fired at `now`: the grid moves there, so that the next event
@@ -71,14 +79,22 @@ impl Grid {
     pub(crate) fn fired(&mut self, earliest: Moment, class: u8, now: Moment) -> bool {
         let Some(period) = period(class) else { return false };
         let point = self.point_until(now, period);
-        earliest <= point && self.advance(now.ms_since(point))
+        if earliest > point {
+            return false; // Fired along with others, before its point.
+        }
+        self.used = (now, now);
+        self.advance(now.ms_since(point))
     }
 
     /// An event that was running on a grid point has ended at `now`, from when its next interval counts (R126).
     pub(crate) fn ended(&mut self, started: Moment, class: u8, now: Moment) -> bool {
         let Some(period) = period(class) else { return false };
         let point = self.point_until(now, period);
-        started <= point && self.advance(now.ms_since(point))
+        if started > point {
+            return false;
+        }
+        self.used.1 = self.used.1.max(now);
+        self.advance(now.ms_since(point))
     }
 
     fn advance(&mut self, ms: u64) -> bool {

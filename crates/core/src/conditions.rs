@@ -5,7 +5,7 @@ use crate::entry::{Entry, Phase};
 use crate::schedule::{Gate, LaneKey};
 use crate::{
     Conditions, Connection, NetworkCondition, Now, PeriodicDispatch, PermissionName, PowerCondition, Reason,
-    SyncKind, UnmetCondition, periodic,
+    SyncKind, UnmetCondition, WorkerRegistrationId, periodic,
 };
 
 /// Calls `found` for each reason that keeps the entry from firing now. None found means that it may be fired.
@@ -41,8 +41,21 @@ fn facts(engine: &Engine, entry: &Entry, now: Now, mut found: impl FnMut(Reason)
 }
 
 /// The reasons that lie in the origin or the worker registration of the entry.
-pub(crate) fn origin_and_worker(engine: &Engine, entry: &Entry, now: Now, mut found: impl FnMut(Reason)) {
-    let (enabled, permission) = match entry.kind {
+pub(crate) fn origin_and_worker(engine: &Engine, entry: &Entry, now: Now, found: impl FnMut(Reason)) {
+    let networked = engine.conditions_of(entry).network > NetworkCondition::Any;
+    of_worker(engine, entry.owner, entry.kind, networked, now, found);
+}
+
+/// The same for any entry of a kind and worker registration; `networked` ones need connectivity.
+pub(crate) fn of_worker(
+    engine: &Engine,
+    owner: WorkerRegistrationId,
+    kind: SyncKind,
+    networked: bool,
+    now: Now,
+    mut found: impl FnMut(Reason),
+) {
+    let (enabled, permission) = match kind {
         SyncKind::BackgroundSync => (engine.config.background_sync_enabled, PermissionName::BackgroundSync),
         SyncKind::PeriodicSync => {
             (engine.config.periodic_sync_enabled, PermissionName::PeriodicBackgroundSync)
@@ -51,11 +64,10 @@ pub(crate) fn origin_and_worker(engine: &Engine, entry: &Entry, now: Now, mut fo
     if !enabled {
         found(Reason::Disabled); // R142, R177
     }
-    if entry.kind == SyncKind::PeriodicSync && engine.config.periodic_dispatch == PeriodicDispatch::HostDriven
-    {
+    if kind == SyncKind::PeriodicSync && engine.config.periodic_dispatch == PeriodicDispatch::HostDriven {
         found(Reason::HostDriven); // R194
     }
-    let Some(worker) = engine.workers.get(&entry.owner) else { return };
+    let Some(worker) = engine.workers.get(&owner) else { return };
     let storage_key = &worker.record.storage_key;
     if !engine.permissions.granted(storage_key, permission) {
         found(Reason::PermissionDenied { name: permission }); // R138, R141, D14
@@ -66,7 +78,7 @@ pub(crate) fn origin_and_worker(engine: &Engine, entry: &Entry, now: Now, mut fo
         Some(_) => {}
     }
     let origin = engine.origin(storage_key);
-    if engine.conditions_of(entry).network > NetworkCondition::Any {
+    if networked {
         if worker.emulated_offline > 0 {
             found(Reason::EmulatedOffline); // R241
         }

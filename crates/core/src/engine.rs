@@ -113,19 +113,7 @@ impl Engine {
             }
             engine.adopt_attempt(in_flight);
         }
-        for record in snapshot.sync_registrations {
-            engine.last_id = engine.last_id.max(record.id.0);
-            let Some(storage_key) = engine.storage_key_of(record.worker_registration) else { continue };
-            engine.origin_mut(&storage_key).entries += 1;
-            let attempt = running.get(&record.id).copied();
-            match record.kind() {
-                SyncKind::BackgroundSync => one_shot::restore(&mut engine, now, record, attempt, step),
-                SyncKind::PeriodicSync => {
-                    engine.periodic_entries += 1;
-                    periodic::restore(&mut engine, now, record, attempt, step);
-                }
-            }
-        }
+        engine.restore_entries(now, snapshot.sync_registrations, &running, step);
         let entries = engine.entries.len();
         engine.record(now, None, None, ActivityEvent::Started { entries }, step);
         Ok(engine)
@@ -225,6 +213,11 @@ impl Engine {
     /// The highest attempt id given so far, for [`Snapshot::last_attempt`].
     pub fn last_attempt(&self) -> AttemptId {
         self.last_attempt
+    }
+
+    /// An id is taken: the next one is greater.
+    pub(crate) fn know_id(&mut self, id: u64) {
+        self.last_id = self.last_id.max(id);
     }
 
     /// The next id for a worker registration or sync registration.

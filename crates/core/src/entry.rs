@@ -274,11 +274,12 @@ impl Engine {
     }
 
     /// Puts an entry back that was read from the store: the index is sorted when it is needed.
-    pub(crate) fn index_restored(&mut self, owner: WorkerRegistrationId, id: SyncRegistrationId) {
-        if let Some(worker) = self.workers.get_mut(&owner) {
-            worker.entries.push(id);
-            worker.sorted = false;
-        }
+    /// Returns false if there is no such owner.
+    pub(crate) fn index_restored(&mut self, owner: WorkerRegistrationId, id: SyncRegistrationId) -> bool {
+        let Some(worker) = self.workers.get_mut(&owner) else { return false };
+        worker.entries.push(id);
+        worker.sorted = false;
+        true
     }
 
     /// Takes an entry out of the map and the index of its owner.
@@ -300,10 +301,9 @@ impl Engine {
         let Some(worker) = self.workers.get_mut(&owner) else { return };
         if !worker.sorted {
             let entries = &self.entries;
-            worker.entries.sort_by(|a, b| match (entries.get(a), entries.get(b)) {
-                (Some(a), Some(b)) => a.order(b.kind, &b.tag),
-                _ => a.cmp(b),
-            });
+            worker
+                .entries
+                .sort_by_cached_key(|id| entries.get(id).map(|entry| (entry.kind, entry.tag.clone())));
             worker.sorted = true;
         }
     }

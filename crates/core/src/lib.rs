@@ -73,6 +73,7 @@ mod permission;
 mod phase;
 mod registration;
 mod removal;
+mod restore;
 mod retry;
 mod schedule;
 mod service_worker;

@@ -139,18 +139,16 @@ pub(crate) fn is_last_chance(engine: &Engine, now: Now, id: SyncRegistrationId, 
 pub(crate) fn restore(
     engine: &mut Engine,
     now: Now,
-    record: SyncRegistration,
+    id: SyncRegistrationId,
     running: Option<AttemptId>,
     step: &mut Step,
 ) {
-    let id = record.id;
-    let before = record.clone();
-    let mut entry = Entry::new(record, now);
+    let Some(mut entry) = engine.entries.remove(&id) else { return };
+    let before = entry.record(id);
     // A record that claims to be out of attempts has at least its last one left: it was never removed.
     entry.attempts_max = entry.attempts_max.max(1);
     entry.attempts = entry.attempts.min(entry.attempts_max - 1);
     let expires = entry.expires();
-    engine.index_restored(entry.owner, id);
     if let Some(attempt) = running {
         entry.phase = Phase::Firing(attempt);
         engine.entries.insert(id, entry);
@@ -181,14 +179,13 @@ pub(crate) fn restore(
         };
         not_before.ms_since(now.wall).min(longest_ms)
     });
-    entry.phase = match remaining_ms {
+    let phase = match remaining_ms {
         0 => Phase::Pending,
         ms => Phase::Waiting(now.mono.plus_ms(ms)),
     };
     if remaining_ms == 0 {
         entry.set_not_before(None);
     }
-    let phase = entry.phase;
     let changed = entry.record(id) != before;
     engine.entries.insert(id, entry);
     engine.enter_phase(id, phase);

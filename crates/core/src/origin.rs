@@ -70,9 +70,6 @@ impl Engine {
     }
 
     pub(crate) fn origin_mut(&mut self, storage_key: &StorageKey) -> &mut Origin {
-        if !self.origins.contains_key(storage_key) {
-            self.origins.insert(storage_key.clone(), Origin::default());
-        }
         self.origins.entry(storage_key.clone()).or_default()
     }
 

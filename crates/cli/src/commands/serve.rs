@@ -1,6 +1,7 @@
 //! `serve`: starts the gateway and runs it until it is told to stop.
 
 use crate::args::{Grant, ServeArgs, parse_server_url};
+use crate::control::metrics::Rounds;
 use crate::extensions::Extensions;
 use crate::failure::{Failure, with_causes};
 use crate::gateway::{
@@ -89,6 +90,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
         runtime,
         host: host.handle(),
         extensions,
+        rounds: Rounds::follow(&host),
         token: control.token.clone(),
         shutdown: stopped,
     });

@@ -142,15 +142,7 @@ impl From<&SyncStatus> for SyncRegistrationLine {
             id: record.id.0,
             tag: record.tag.to_string_lossy(),
             kind: event_type(record.kind()).into(),
-            state: match status.state {
-                SyncState::Pending => "pending",
-                SyncState::Firing => "firing",
-                SyncState::ReregisteredWhileFiring => "reregistered-while-firing",
-                SyncState::Waiting => "waiting",
-                SyncState::Suspended => "suspended",
-                _ => "unknown",
-            }
-            .into(),
+            state: state_name(status.state).into(),
             storage_key: status.storage_key.as_str().into(),
             scope: status.scope.clone(),
             registered_at: iso(record.registered_at.0),
@@ -236,6 +228,18 @@ impl DispatchResult {
             AttemptOutcome::NotDispatched => {}
         }
         result
+    }
+}
+
+/// The name of a state.
+pub(crate) fn state_name(state: SyncState) -> &'static str {
+    match state {
+        SyncState::Pending => "pending",
+        SyncState::Firing => "firing",
+        SyncState::ReregisteredWhileFiring => "reregistered-while-firing",
+        SyncState::Waiting => "waiting",
+        SyncState::Suspended => "suspended",
+        _ => "unknown",
     }
 }
 

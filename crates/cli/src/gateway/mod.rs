@@ -24,6 +24,7 @@ pub(crate) use host_check::OwnHosts;
 pub(crate) use pages::Pages;
 pub(crate) use upstream::{FileTree, ReverseProxy, Upstream, Upstreams};
 
+use crate::control::metrics::Rounds;
 use crate::control::shapes::{event_type, failure_reason};
 use crate::extensions::{Extension, Extensions};
 use crate::{control, output};
@@ -62,6 +63,8 @@ pub(crate) struct Gateway {
     pub(crate) host: HostHandle,
     /// What scripts may have beyond the specifications.
     pub(crate) extensions: Extensions,
+    /// Rounds of periodic events, for the metrics.
+    pub(crate) rounds: Rounds,
     /// What the control API wants to see.
     pub(crate) token: String,
     /// Becomes true when the gateway is being stopped.

@@ -1,42 +1,48 @@
 //! From when on a periodic entry may fire: its minimum interval, the effective minimum of its origin, and Chromium's two
 //! optional rules (sections 2.1 and 5.5 of the requirements).
 
-use crate::conditions::origin_and_worker;
+use crate::conditions::of_worker;
 use crate::engine::Engine;
 use crate::entry::{Entry, Phase};
 use crate::origin::Origin;
 use crate::schedule::LaneKey;
 use crate::time::Moment;
-use crate::{Now, Reason, StorageKey, SyncKind, SyncRegistrationId, WorkerRegistrationId, coalesce};
+use crate::{
+    NetworkCondition, Now, Reason, StorageKey, SyncKind, SyncRegistrationId, WorkerRegistrationId, coalesce,
+};
+use alloc::vec::Vec;
 
 /// Puts a periodic entry that waits for its next event where it belongs: into the schedule, or, while something about its
 /// origin or worker registration forbids events, aside.
 pub(crate) fn place(engine: &mut Engine, now: Now, id: SyncRegistrationId) {
-    engine.leave_phase(id);
-    let Some(entry) = engine.entries.get_mut(&id) else { return };
-    entry.phase = Phase::Held;
-    let Some(plan) = engine.entries.get(&id).and_then(|entry| plan(engine, now, id, entry)) else { return };
-    let Some(lane) = engine.schedule.lane(&plan.lane) else { return };
-    let mut slot = coalesce::slot(engine.config.coalescing, plan.spacing_ms);
-    slot.lane = lane;
-    if let Some(entry) = engine.entries.get_mut(&id) {
-        entry.slot = slot;
-    }
-    engine.enter_phase(id, Phase::Scheduled(plan.earliest));
+    let Some(owner) = engine.entries.get(&id).map(|entry| entry.owner) else { return };
+    let terms = terms(engine, now, owner);
+    place_by(engine, now, id, terms.as_ref());
 }
 
 /// Places all waiting entries of an origin anew, after something about it has changed (R112: re-evaluated every time).
 pub(crate) fn replan_origin(engine: &mut Engine, now: Now, storage_key: &StorageKey) {
-    for id in engine.entries_of_origin(storage_key) {
-        replan(engine, now, id);
+    if engine.periodic_entries == 0 {
+        return;
+    }
+    let workers: Vec<WorkerRegistrationId> = engine.workers_of(storage_key).collect();
+    for owner in workers {
+        replan_worker(engine, now, owner);
     }
 }
 
 /// The same for the entries of one worker registration.
 pub(crate) fn replan_worker(engine: &mut Engine, now: Now, owner: WorkerRegistrationId) {
     let Some(worker) = engine.workers.get(&owner) else { return };
-    for id in worker.entries().to_vec() {
-        replan(engine, now, id);
+    let ids = worker.entries().to_vec();
+    let terms = terms(engine, now, owner);
+    for id in ids {
+        let waiting = engine.entries.get(&id).is_some_and(|entry| {
+            entry.kind == SyncKind::PeriodicSync && matches!(entry.phase, Phase::Scheduled(_) | Phase::Held)
+        });
+        if waiting {
+            place_by(engine, now, id, terms.as_ref());
+        }
     }
 }
 
@@ -87,49 +93,61 @@ pub(crate) fn waits(engine: &Engine, entry: &Entry, now: Now, mut found: impl Fn
     }
 }
 
-struct Plan {
-    earliest: Moment,
-    /// How far apart its events are, all rules taken together.
-    spacing_ms: u64,
-    lane: LaneKey,
+/// What holds alike for all entries of a worker registration.
+struct Terms {
+    /// Whether entries that need connectivity are kept back.
+    networked_held: bool,
+    gap_ms: u64,
+    gap_ends: Option<Moment>,
+    in_use: bool,
+    storage_key: StorageKey,
 }
 
-fn replan(engine: &mut Engine, now: Now, id: SyncRegistrationId) {
-    let waiting = engine.entries.get(&id).is_some_and(|entry| {
-        entry.kind == SyncKind::PeriodicSync && matches!(entry.phase, Phase::Scheduled(_) | Phase::Held)
-    });
-    if waiting {
-        place(engine, now, id);
-    }
-}
-
-/// Where an entry belongs in the schedule; `None` while nothing but a change of facts can let it fire.
-fn plan(engine: &Engine, now: Now, id: SyncRegistrationId, entry: &Entry) -> Option<Plan> {
-    let mut held = false;
-    origin_and_worker(engine, entry, now, |_| held = true);
-    let storage_key = &engine.workers.get(&entry.owner)?.record.storage_key;
+/// `None` while nothing but a change of facts can let any of the entries fire.
+fn terms(engine: &Engine, now: Now, owner: WorkerRegistrationId) -> Option<Terms> {
+    let (mut held, mut networked_held) = (false, false);
+    of_worker(engine, owner, SyncKind::PeriodicSync, false, now, |_| held = true);
+    of_worker(engine, owner, SyncKind::PeriodicSync, true, now, |_| networked_held = true);
+    let storage_key = engine.storage_key_of(owner)?;
     let unknown = Origin::default();
-    let origin = engine.origin(storage_key).unwrap_or(&unknown);
+    let origin = engine.origin(&storage_key).unwrap_or(&unknown);
     let gap_ms = origin.effective_minimum_ms(&engine.config)?; // Infinity: suspended (R113)
+    let (in_use, gap_ends) = (origin.in_use, origin.gap_ends(&engine.config));
     if held || origin.gap_is_open(&engine.config) {
         return None;
     }
-    let interval_ms = interval_ms(engine, entry, gap_ms);
-    let own = entry.counts_from.plus_ms(interval_ms); // R106, R107
-    let mut earliest = origin.gap_ends(&engine.config).map_or(own, |ends| own.max(ends)); // R109
-    if engine.config.snap_together && gap_ms > 0 {
-        earliest = snap(engine, storage_key, id, earliest, now.moment(), gap_ms);
+    Some(Terms { networked_held, gap_ms, gap_ends, in_use, storage_key })
+}
+
+fn place_by(engine: &mut Engine, now: Now, id: SyncRegistrationId, terms: Option<&Terms>) {
+    let Some(entry) = engine.entries.get_mut(&id) else { return };
+    let before = core::mem::replace(&mut entry.phase, Phase::Held);
+    if let Phase::Scheduled(since) = before {
+        engine.schedule.remove_periodic(since, entry.slot, id);
     }
-    let across_ms = if origin.in_use { 0 } else { engine.config.min_interval_across_origins_ms };
-    Some(Plan {
-        earliest,
-        spacing_ms: interval_ms.max(gap_ms).max(across_ms),
-        lane: LaneKey {
-            conditions: engine.conditions_of(entry),
-            in_use: origin.in_use,
-            network: engine.only_network_of(entry).cloned(),
-        },
-    })
+    let (Some(entry), Some(terms)) = (engine.entries.get(&id), terms) else { return };
+    let conditions = engine.conditions_of(entry);
+    if terms.networked_held && conditions.network > NetworkCondition::Any {
+        return;
+    }
+    let interval_ms = interval_ms(engine, entry, terms.gap_ms);
+    let own = entry.counts_from.plus_ms(interval_ms); // R106, R107
+    let mut earliest = terms.gap_ends.map_or(own, |ends| own.max(ends)); // R109
+    if engine.config.snap_together && terms.gap_ms > 0 {
+        earliest = snap(engine, &terms.storage_key, id, earliest, now.moment(), terms.gap_ms); // R120
+    }
+    let across_ms = if terms.in_use { 0 } else { engine.config.min_interval_across_origins_ms };
+    let mut slot = coalesce::slot(engine.config.coalescing, interval_ms.max(terms.gap_ms).max(across_ms));
+    let network = engine.only_network_of(entry).cloned();
+    let Some(lane) = engine.schedule.lane(&LaneKey { conditions, in_use: terms.in_use, network }) else {
+        return;
+    };
+    slot.lane = lane;
+    engine.schedule.add_periodic(earliest, slot, id);
+    if let Some(entry) = engine.entries.get_mut(&id) {
+        entry.slot = slot;
+        entry.phase = Phase::Scheduled(earliest);
+    }
 }
 
 /// The interval that the entry is held to. 0 means "as often as the user agent likes" (R100).

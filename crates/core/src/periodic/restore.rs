@@ -6,20 +6,18 @@ use crate::engine::Engine;
 use crate::entry::{Entry, Phase};
 use crate::time::Moment;
 use crate::{
-    ActivityEvent, AttemptId, FailureReason, Now, PeriodicDispatch, Step, SyncRegistration,
-    SyncRegistrationId, retry,
+    ActivityEvent, AttemptId, FailureReason, Now, PeriodicDispatch, Step, SyncRegistrationId, retry,
 };
 
 /// Puts an entry back that was read from the store, or that ran on while the engine was lost.
 pub(crate) fn restore(
     engine: &mut Engine,
     now: Now,
-    record: SyncRegistration,
+    id: SyncRegistrationId,
     running: Option<AttemptId>,
     step: &mut Step,
 ) {
-    let id = record.id;
-    let mut entry = Entry::new(record, now);
+    let Some(mut entry) = engine.entries.remove(&id) else { return };
     let owner = entry.owner;
     count_from(engine, now, &mut entry);
     entry.phase = running.map_or(Phase::Held, Phase::Firing);
@@ -28,7 +26,6 @@ pub(crate) fn restore(
         // D30: a clock that was set back delays by one full delay at most.
         end.ms_since(now.wall).min(retry::periodic_longest_delay_ms(&engine.config, attempts))
     });
-    engine.index_restored(owner, id);
     engine.entries.insert(id, entry);
     if running.is_some() {
         if let Some(storage_key) = engine.storage_key_of(owner) {

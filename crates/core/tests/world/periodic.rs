@@ -22,6 +22,15 @@ impl World {
         })
     }
 
+    pub fn gapless_with(coalescing: CoalescePolicy) -> World {
+        World::periodic_with(Config {
+            coalescing,
+            min_interval_any_origin_ms: 0,
+            min_interval_across_origins_ms: 0,
+            ..Config::default()
+        })
+    }
+
     pub fn periodic_with(config: Config) -> World {
         let mut world = World::with(Config { retry_jitter_percent: 0, ..config });
         world.network(Connection::Wifi);
@@ -119,14 +128,19 @@ impl World {
         self.status(tag).expect("an entry").registration.id
     }
 
-    /// Lets time pass until an event is dispatched; every event of the moment succeeds after `run_ms`. Returns the tags.
-    pub fn next_events(&mut self, run_ms: u64) -> (u64, Vec<String>) {
-        let start = self.now.mono;
+    /// Lets time pass until an event is dispatched.
+    pub fn until_next_event(&mut self) {
         while self.running.is_empty() {
             let wakeup = self.engine.next_wakeup(self.now).expect("something is due");
             self.pass(wakeup.after_ms);
             self.input(Input::TimePassed);
         }
+    }
+
+    /// Lets time pass until an event is dispatched; every event of the moment succeeds after `run_ms`. Returns the tags.
+    pub fn next_events(&mut self, run_ms: u64) -> (u64, Vec<String>) {
+        let start = self.now.mono;
+        self.until_next_event();
         let (after_ms, tags) = (self.now.mono.ms_since(start), self.running_tags());
         self.pass(run_ms);
         while let Some(dispatch) = self.running.first().cloned() {
