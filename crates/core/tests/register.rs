@@ -16,6 +16,7 @@ fn check_refused(prepare: impl FnOnce(&mut World), tag: &str, expected: Register
     assert!(world.running.is_empty() && world.announced.is_empty()); // R189
 }
 
+// CR: oneshot-register-failure-worker-not-activated
 #[test] // R16
 fn without_an_active_worker_it_is_an_invalid_state() {
     let installing = |world: &mut World| world.set_active(WorkerRegistrationId(1), None);
@@ -47,6 +48,7 @@ fn without_a_window_of_the_origin_it_is_an_invalid_access() {
     check_refused(only_others, "a", RegisterError::NoWindow, "InvalidAccessError");
 }
 
+// CR: BackgroundSyncBrowserTest.RegisterFromUncontrolledDocument, oneshot
 #[test] // R19, D27
 fn any_top_level_or_auxiliary_window_of_the_origin_will_do() {
     for frame_type in [FrameType::TopLevel, FrameType::Auxiliary] {
@@ -55,6 +57,18 @@ fn any_top_level_or_auxiliary_window_of_the_origin_will_do() {
         world.open_client(ORIGIN, frame_type);
         assert_eq!(world.register("a"), Ok(()));
     }
+}
+
+// CR: RegisterFromIFrameWithMainFrameHost, RegisterFromIFrameWithTopLevelFrameForOrigin
+#[test] // R34
+fn a_frame_in_a_foreign_page_needs_a_window_of_its_own_origin_beside_it() {
+    let mut world = World::online();
+    world.close(1);
+    world.open_window("https://other.example");
+    world.open_client(ORIGIN, FrameType::Nested);
+    assert_eq!(world.register("a"), Err(RegisterError::NoWindow));
+    world.open_window(ORIGIN);
+    assert_eq!(world.register("a"), Ok(()));
 }
 
 #[test] // R20, D1

@@ -16,6 +16,18 @@ fn a_pending_entry_fires_at_start_when_online() {
     assert_eq!(world.running_tags(), ["a"], "with no page open"); // R62
 }
 
+// CR: RebootRecoveryTwoServiceWorkers
+#[test] // R32, R167
+fn entries_of_two_worker_registrations_are_both_there_after_a_restart() {
+    let mut world = World::new();
+    let second = world.add_worker(ORIGIN, "/second/");
+    assert_eq!(world.register("a"), Ok(()));
+    assert_eq!(world.register_at(second, "a".into()), Ok(()));
+    world.crash();
+    world.network(Connection::Wifi);
+    assert_eq!(world.running_tags(), ["a", "a"]);
+}
+
 // CR: RetryOnBrowserRestart
 #[test] // R167, R168
 fn a_back_off_goes_on_where_it_was() {
@@ -185,7 +197,7 @@ fn unregistering_removes_all_entries_durably() {
     assert_eq!(world.tags_at(kept, SyncKind::BackgroundSync), ["kept"]);
 }
 
-// CR: DeleteAndStartOverServiceWorkerContext
+// CR: DeleteAndStartOverServiceWorkerContext, GetOneShotSyncRegistrationsNoSyncRegistered
 #[test] // R162
 fn registering_again_starts_with_empty_lists_and_a_new_identity() {
     let mut world = World::new();

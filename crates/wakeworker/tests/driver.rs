@@ -53,6 +53,15 @@ fn a_promise_is_resolved_before_its_event_is_dispatched() {
     assert_eq!(*stage.workers.trace.lock().unwrap(), ["resolved true", "dispatch a"]);
 }
 
+#[test] // R25, D5
+fn a_caller_that_is_gone_before_its_answer_keeps_no_event_from_firing() {
+    let (mut stage, registration) = Stage::new().with_worker();
+    stage.online();
+    drop(stage.host.sync_manager(registration).register("a".into()));
+    stage.turn();
+    assert_eq!(stage.workers.running(), ["a"]);
+}
+
 #[test] // design decision 2
 fn registrations_are_strict_and_ends_of_events_lazy() {
     let (mut stage, registration) = Stage::new().with_worker();
@@ -70,7 +79,7 @@ fn registrations_are_strict_and_ends_of_events_lazy() {
     );
 }
 
-// CR: ScheduledOperations
+// CR: ScheduleOne, ScheduledOperations
 #[test] // design decision 2
 fn registrations_that_arrive_together_share_one_commit() {
     let (mut stage, registration) = Stage::new().with_worker();

@@ -23,7 +23,7 @@ async function register(tag) {
 
 // CR: BackgroundSyncBrowserTest.RegisterFromServiceWorker
 test("register resolves with undefined and the event comes, trusted, with its tag", async () => {
-  // R22, R23, R59
+  // R21, R22, R23, R59
   const seen = onTag("plain", (event) => [event.isTrusted, event.lastChance, event instanceof SyncEvent, event.type, event.target === self]);
   assertEquals(await register("plain"), undefined);
   assertDeepEquals(await seen, [true, false, true, "sync", true]);
