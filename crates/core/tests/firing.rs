@@ -87,6 +87,7 @@ fn every_kind_of_failure_is_a_failed_attempt() {
 }
 
 #[test] // R68, R69
+// CR: ReregisterMidSyncFirstAttemptFails, ReregisterMidSyncFirstAttemptSucceeds
 fn registered_again_while_firing_it_fires_again_at_once_with_any_result() {
     for succeeds in [true, false] {
         let mut world = firing();
@@ -120,6 +121,7 @@ fn registered_again_while_firing_it_waits_for_the_network() {
 }
 
 #[test] // R77, R79, R80, R81, R91
+// CR: ThreeAttempts, LastChance, FailedRegistrationShouldBeRemoved
 fn three_attempts_with_five_and_fifteen_minutes_between() {
     let mut world = firing();
     for (delay_ms, last_chance_next) in [(300_000, false), (900_000, true)] {
@@ -138,6 +140,7 @@ fn three_attempts_with_five_and_fifteen_minutes_between() {
 }
 
 #[test] // R82, D32
+// CR: OneAttempt, TwoAttempts
 fn the_last_attempt_has_the_last_chance_whatever_the_maximum() {
     for attempts_max in 1..=4 {
         let mut world = World::with(Config { attempts_max, retry_jitter_percent: 0, ..Config::default() });
@@ -155,6 +158,7 @@ fn the_last_attempt_has_the_last_chance_whatever_the_maximum() {
 }
 
 #[test] // R83
+// CR: MaxSyncAttemptsWithNotificationPermission
 fn origins_with_notification_permission_have_their_own_maximum() {
     let config = Config { attempts_max_with_notifications: 1, ..Config::default() };
     let mut world = World::with(config);
@@ -212,6 +216,7 @@ fn a_registration_between_two_results_is_never_lost() {
 }
 
 #[test] // R76, R161, D13
+// CR: UnregisterServiceWorkerMidSync
 fn an_entry_whose_registration_is_gone_is_dropped_and_a_late_result_ignored() {
     let mut world = firing();
     assert_eq!(world.register("b"), Ok(()));
@@ -225,6 +230,7 @@ fn an_entry_whose_registration_is_gone_is_dropped_and_a_late_result_ignored() {
 }
 
 #[test] // R178
+// CR: VerifyShutdownBehavior
 fn the_process_is_kept_awake_while_an_event_runs() {
     let mut world = World::online();
     world.trace.clear();

@@ -55,6 +55,7 @@ fn a_gap_across_origins_that_is_smaller_than_that_of_one_is_refused() {
 }
 
 #[test] // R113, R112 CR: TestSupensionAndRevival
+// CR: TestBlockOrigin
 fn infinity_suspends_and_a_finite_amount_revives() {
     let mut world = World::gapless();
     world.register_periodic("news", HOUR).unwrap();
@@ -71,6 +72,7 @@ fn infinity_suspends_and_a_finite_amount_revives() {
 }
 
 #[test] // R114 CR: StaggeredPeriodicSyncRegistrations
+// CR: MultipleMinIntervalsAndTags
 fn due_entries_of_one_origin_fire_in_the_same_round() {
     let mut world = World::periodic();
     world.register_periodic("a", HOUR).unwrap();
@@ -109,6 +111,7 @@ fn saving_modes_hold_periodic_events_back_and_one_off_ones_not() {
 }
 
 #[test] // R52
+// CR: FirePeriodicSyncOnConnectivity
 fn nothing_periodic_fires_while_offline_and_the_network_brings_it() {
     let mut world = World::gapless();
     world.register_periodic("news", HOUR).unwrap();
@@ -155,6 +158,7 @@ fn an_origin_with_many_entries_delays_no_other() {
 }
 
 #[test] // R119 CR: PeriodicSyncFiresWhenExpected
+// CR: GetNextEventDelayWithSiteEngagementPenalty
 fn intervals_can_be_rounded_up_to_multiples_of_the_gap() {
     for (asked, extra, expected) in
         [(0, 0, 12), (11, 0, 12), (12, 0, 12), (13, 0, 24), (13, 12, 24), (25, 12, 48), (11, 24, 36)]
@@ -169,6 +173,7 @@ fn intervals_can_be_rounded_up_to_multiples_of_the_gap() {
 }
 
 #[test] // R120
+// CR: MaxFrequencyForOrigin, CrossRegistrationLimitsForOrigin
 fn events_of_one_origin_can_be_snapped_together() {
     let config = Config {
         snap_together: true,
@@ -195,6 +200,7 @@ fn in_active_use_the_gaps_are_lifted_but_never_the_interval() {
 }
 
 #[test] // R138, R139, R140, R166 CR: UnregisterForOrigin
+// CR: BlockingContentSettingUnregistersPeriodicSync
 fn withdrawing_the_permission_removes_the_periodic_entries_of_the_origin_for_good() {
     let mut world = World::gapless();
     let deep = world.add_worker(ORIGIN, "/deep/");

@@ -32,7 +32,8 @@ fn denied_or_disabled_it_is_not_allowed() {
     assert_eq!(world.register("a"), Err(RegisterError::PermissionDenied));
 }
 
-#[test] // R18, D27
+#[test] // R18, D27, R34
+// CR: RegisterFromIFrameWithoutMainFrameHost
 fn without_a_window_of_the_origin_it_is_an_invalid_access() {
     let close = |world: &mut World| world.close(1);
     check_refused(close, "a", RegisterError::NoWindow, "InvalidAccessError");
@@ -46,6 +47,7 @@ fn without_a_window_of_the_origin_it_is_an_invalid_access() {
 }
 
 #[test] // R19, D27
+// CR: RegisterFromUncontrolledDocument
 fn any_top_level_or_auxiliary_window_of_the_origin_will_do() {
     for frame_type in [FrameType::TopLevel, FrameType::Auxiliary] {
         let mut world = World::online();
@@ -71,6 +73,7 @@ fn the_first_failing_check_names_the_error() {
 }
 
 #[test] // R22
+// CR: Register, RegistrationIntact, RegistrationEqualsTag, GetRegistrationsOne
 fn a_new_tag_makes_one_pending_entry() {
     let mut world = World::new();
     assert_eq!(world.register("a"), Ok(()));
@@ -80,6 +83,7 @@ fn a_new_tag_makes_one_pending_entry() {
 }
 
 #[test] // R23, R24, R187
+// CR: FiresOnRegistration, RegisterAndWaitToFireUntilResolved, NotifyBackgroundSyncRegistered
 fn online_it_is_resolved_announced_and_then_fired() {
     let mut world = World::online();
     world.trace.clear();
@@ -97,6 +101,7 @@ fn online_it_is_resolved_announced_and_then_fired() {
 }
 
 #[test] // R26, R204
+// CR: ReregisterSecond, OverwritePendingRegistration
 fn a_pending_tag_is_left_alone() {
     let mut world = World::new();
     assert_eq!(world.register("a"), Ok(()));
@@ -121,6 +126,7 @@ fn five_registrations_while_offline_give_one_event() {
 }
 
 #[test] // R28, R74, R75
+// CR: TwoRegistrations
 fn different_tags_give_separate_events_at_the_same_time() {
     let mut world = World::new();
     for tag in ["a", "b", ""] {
@@ -135,6 +141,7 @@ fn different_tags_give_separate_events_at_the_same_time() {
 }
 
 #[test] // R29, D2, D3
+// CR: FailedRegistrationReregisteredAndFires
 fn registering_a_waiting_tag_fires_at_once_and_counts_anew() {
     let mut world = World::online();
     assert_eq!(world.register("a"), Ok(()));
@@ -228,12 +235,14 @@ fn tags_keep_their_units() {
 }
 
 #[test] // R37
+// CR: RegisterWithoutLiveSWRegistration
 fn a_registration_that_is_gone_is_an_invalid_state() {
     let unregister = |world: &mut World| assert_eq!(world.unregister(WorkerRegistrationId(1)), Ok(()));
     check_refused(unregister, "a", RegisterError::NoRegistration, "InvalidStateError");
 }
 
 #[test] // R39, R42
+// CR: GetRegistrationExisting, GetRegistrationsTwo
 fn get_tags_lists_every_state_and_needs_nothing() {
     let mut world = World::online();
     for tag in ["firing", "waiting", "again"] {

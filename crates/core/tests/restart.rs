@@ -6,6 +6,7 @@ use wakeworker_core::*;
 use world::{ORIGIN, World};
 
 #[test] // R167, R168
+// CR: FiresOnManagerRestart, RebootRecovery
 fn a_pending_entry_fires_at_start_when_online() {
     let mut world = World::new();
     assert_eq!(world.register("a"), Ok(()));
@@ -16,6 +17,7 @@ fn a_pending_entry_fires_at_start_when_online() {
 }
 
 #[test] // R167, R168
+// CR: RetryOnBrowserRestart
 fn a_back_off_goes_on_where_it_was() {
     let mut world = World::online();
     assert_eq!(world.register("a"), Ok(()));
@@ -31,6 +33,7 @@ fn a_back_off_goes_on_where_it_was() {
 }
 
 #[test] // R169, D12, design decision 9
+// CR: RetryIfClosedMidSync
 fn crashes_are_not_counted_until_there_are_too_many_in_a_row() {
     let mut world = World::online();
     assert_eq!(world.register("a"), Ok(()));
@@ -149,6 +152,7 @@ fn an_engine_that_is_replaced_goes_on_with_running_events() {
 }
 
 #[test] // R177
+// CR: DisablingFromControllerKeepsRegistrations, DisabledManagerWorksAfterBrowserRestart
 fn a_disabled_engine_keeps_its_entries_for_later() {
     let mut world = World::new();
     assert_eq!(world.register("a"), Ok(()));
@@ -164,6 +168,7 @@ fn a_disabled_engine_keeps_its_entries_for_later() {
 }
 
 #[test] // R161, R166
+// CR: UnregisterServiceWorker
 fn unregistering_removes_all_entries_durably() {
     let mut world = World::online();
     let kept = world.add_worker(ORIGIN, "/kept/");
@@ -192,6 +197,7 @@ fn registering_again_starts_with_empty_lists_and_a_new_identity() {
 }
 
 #[test] // R163, R175
+// CR: SyncRegistrationDeletedWhenClearingSiteData, DeleteAndStartOverServiceWorkerContext
 fn clearing_an_origins_data_removes_its_entries_and_no_others() {
     let mut world = World::online();
     let other = "https://other.example";
@@ -218,7 +224,8 @@ fn an_updated_worker_keeps_the_entries() {
     assert_eq!((world.running_tags(), world.running[0].worker), (vec!["a".to_owned()], WorkerId(2)));
 }
 
-#[test]
+#[test] //
+// CR: OverrideParameters
 fn a_configuration_out_of_range_is_refused_by_name() {
     let refused = |config: Config| {
         let mut step = Step::default();
