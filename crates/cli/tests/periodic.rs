@@ -32,6 +32,7 @@ async fn opened(serve: &Serve) -> (Page, u64) {
     (page, registration)
 }
 
+// CR: PeriodicBackgroundSyncBrowserTest.RegisterFromControlledDocument, GetPeriodicSyncRegistrationsWithRegisteredSync, CountUnregisterPeriodicSync, FindATagFromServiceWorker
 #[tokio::test] // R12, R40, R41, R43, R44, R45
 async fn a_page_registers_lists_and_unregisters_and_its_worker_sees_the_same() {
     let site = site();
@@ -58,6 +59,7 @@ async fn a_page_registers_lists_and_unregisters_and_its_worker_sees_the_same() {
     assert!(page.next().await.is_none());
 }
 
+// CR: permission_denied
 #[tokio::test] // R95, R134, R135, R137
 async fn without_a_grant_the_permission_is_denied_and_registering_is_refused() {
     let site = site();

@@ -110,6 +110,7 @@ fn a_late_round_moves_the_grid_instead_of_doubling_the_interval() {
     assert_eq!(world.next_events(0).0, 12 * HOUR);
 }
 
+// CR: SoonestWakeupDeltaAppliesBrowserWakeupLimit
 #[test] // R119, R108: Chromium's rules in the real engine
 fn chromiums_rules_wake_at_most_every_12_hours() {
     let wishes = Load::Mixed.wishes(30);

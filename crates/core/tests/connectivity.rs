@@ -6,7 +6,6 @@ use wakeworker_core::*;
 use world::World;
 
 #[test] // R49, R55
-// CR: GetNetworkOnConstruction
 fn nothing_fires_before_the_network_is_known() {
     let mut world = World::new();
     assert_eq!(world.register("a"), Ok(()));
@@ -19,8 +18,8 @@ fn nothing_fires_before_the_network_is_known() {
     );
 }
 
+// CR: FiresOnNetworkChange, MultipleRegistrationsFireOnNetworkChange, RegistrationDelaysForNetwork
 #[test] // R50
-// CR: FiresOnNetworkChange, MultipleRegistrationsFireOnNetworkChange
 fn coming_online_fires_every_pending_entry_over_all_origins() {
     let mut world = World::new();
     let other = "https://other.example";
@@ -32,8 +31,8 @@ fn coming_online_fires_every_pending_entry_over_all_origins() {
     assert_eq!(world.running_tags(), ["a", "b"]);
 }
 
-#[test] // R53
 // CR: ConditionsMetOnline
+#[test] // R53
 fn an_unknown_kind_of_network_is_online() {
     for (connection, fires) in [
         (Connection::None, false),
@@ -50,7 +49,6 @@ fn an_unknown_kind_of_network_is_online() {
 }
 
 #[test] // R51, R84
-// CR: WaitsFullDelayTime
 fn a_retry_whose_delay_has_ended_waits_for_the_network() {
     let mut world = World::online();
     assert_eq!(world.register("a"), Ok(()));
@@ -96,7 +94,6 @@ fn an_event_that_did_not_reach_its_worker_is_tried_again_without_news() {
 }
 
 #[test] // R56
-// CR: NetworkChangeInvokesCallback
 fn every_change_of_connection_looks_at_pending_entries_again() {
     let mut world = World::online();
     assert_eq!(world.register("a"), Ok(()));
@@ -119,8 +116,8 @@ fn a_flapping_network_causes_one_dispatch() {
     assert_eq!(dispatched, 1);
 }
 
-#[test] // D10
 // CR: DelayMidSync
+#[test] // D10
 fn losing_the_network_during_an_event_changes_nothing() {
     let mut world = World::online();
     assert_eq!(world.register("a"), Ok(()));

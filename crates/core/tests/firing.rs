@@ -86,8 +86,8 @@ fn every_kind_of_failure_is_a_failed_attempt() {
     }
 }
 
-#[test] // R68, R69
 // CR: ReregisterMidSyncFirstAttemptFails, ReregisterMidSyncFirstAttemptSucceeds
+#[test] // R68, R69
 fn registered_again_while_firing_it_fires_again_at_once_with_any_result() {
     for succeeds in [true, false] {
         let mut world = firing();
@@ -120,8 +120,8 @@ fn registered_again_while_firing_it_waits_for_the_network() {
     assert_eq!(world.running_tags(), ["a"]);
 }
 
+// CR: ThreeAttempts, WaitsFullDelayTime, FailedRegistrationShouldBeRemoved, OneShotSyncMultipleAttempts, ScheduleInvokesCallback
 #[test] // R77, R79, R80, R81, R91
-// CR: ThreeAttempts, LastChance, FailedRegistrationShouldBeRemoved
 fn three_attempts_with_five_and_fifteen_minutes_between() {
     let mut world = firing();
     for (delay_ms, last_chance_next) in [(300_000, false), (900_000, true)] {
@@ -139,8 +139,8 @@ fn three_attempts_with_five_and_fifteen_minutes_between() {
     assert_eq!(world.events().last(), Some(&&ActivityEvent::GaveUp));
 }
 
+// CR: LastChance, OneAttempt, TwoAttempts
 #[test] // R82, D32
-// CR: OneAttempt, TwoAttempts
 fn the_last_attempt_has_the_last_chance_whatever_the_maximum() {
     for attempts_max in 1..=4 {
         let mut world = World::with(Config { attempts_max, retry_jitter_percent: 0, ..Config::default() });
@@ -157,8 +157,8 @@ fn the_last_attempt_has_the_last_chance_whatever_the_maximum() {
     }
 }
 
-#[test] // R83
 // CR: MaxSyncAttemptsWithNotificationPermission
+#[test] // R83
 fn origins_with_notification_permission_have_their_own_maximum() {
     let config = Config { attempts_max_with_notifications: 1, ..Config::default() };
     let mut world = World::with(config);
@@ -215,8 +215,8 @@ fn a_registration_between_two_results_is_never_lost() {
     }
 }
 
-#[test] // R76, R161, D13
 // CR: UnregisterServiceWorkerMidSync
+#[test] // R76, R161, D13
 fn an_entry_whose_registration_is_gone_is_dropped_and_a_late_result_ignored() {
     let mut world = firing();
     assert_eq!(world.register("b"), Ok(()));
@@ -230,7 +230,6 @@ fn an_entry_whose_registration_is_gone_is_dropped_and_a_late_result_ignored() {
 }
 
 #[test] // R178
-// CR: VerifyShutdownBehavior
 fn the_process_is_kept_awake_while_an_event_runs() {
     let mut world = World::online();
     world.trace.clear();

@@ -58,7 +58,6 @@ fn the_log_tells_the_story_of_a_periodic_entry() {
 
 #[test] // R145, R242, R143
 // CR: RecordEventStarted, RecordEventResult, CountRegisterSuccess, CountUnregisterPeriodicSync
-// CR: UkmRecordedAtCompletion, RecordBatchSyncEventComplete
 fn the_audit_counts_events_results_times_and_durations_of_each_origin() {
     let mut world = World::gapless();
     let other = world.add_origin("https://other.example");

@@ -69,8 +69,8 @@ fn a_success_ends_the_series_with_anchor_now() {
     assert_eq!((options(&world, "news"), world.state("news")), (expected, Some(SyncState::Pending)));
 }
 
-#[test] // R126, R127, R129 CR: TwoFailedAttemptsForPeriodicSync
 // CR: PeriodicSyncMultipleAttempts
+#[test] // R126, R127, R129 CR: TwoFailedAttemptsForPeriodicSync
 fn failures_are_retried_after_5_and_15_minutes_and_never_remove_the_entry() {
     let mut world = firing();
     world.fail("news");

@@ -37,6 +37,7 @@ fn without_the_permission_it_is_refused_and_the_default_is_denied() {
     assert_eq!(world.register_periodic("news", HOUR), Ok(()));
 }
 
+// CR: RegisterFromIFrameWithoutTopLevelFrameForOrigin
 #[test] // R96 CR: RegisterWithoutMainFrame CR: RegisterExistingWithoutMainFrame
 fn without_a_window_it_is_refused_also_for_a_tag_that_exists() {
     let mut world = World::periodic();
@@ -62,6 +63,7 @@ fn the_first_failing_check_names_the_error() {
     assert_eq!(world.register_periodic("a", 0), Ok(()));
 }
 
+// CR: RegisterPeriodicSync
 #[test] // R98, R188, R22 CR: StoreAndRetrievePreservesValues CR: PeriodicSyncOptions
 fn a_new_tag_makes_one_entry_with_its_interval_and_anchor_now() {
     let mut world = World::periodic();
@@ -86,6 +88,7 @@ fn registering_never_fires_by_itself_not_even_with_interval_0() {
     assert!(world.engine.next_wakeup(world.now).unwrap().after_ms > 0);
 }
 
+// CR: SchedulingTwiceOverwritesTimer
 #[test] // R101, R204 CR: ReregisterPeriodicSync
 fn another_interval_replaces_only_the_interval() {
     let mut world = World::gapless();
@@ -146,6 +149,7 @@ fn one_tag_may_be_registered_for_both_kinds() {
     assert_eq!((world.tags(), world.periodic_tags().len()), (vec![], 2));
 }
 
+// CR: GetPeriodicSyncRegistrationsNoSyncRegistered
 #[test] // R40, R42, R32
 fn get_tags_needs_neither_worker_nor_window_nor_permission_and_lists_own_entries_only() {
     let mut world = World::periodic();
@@ -158,6 +162,7 @@ fn get_tags_needs_neither_worker_nor_window_nor_permission_and_lists_own_entries
     assert_eq!(world.tags_at(other, SyncKind::PeriodicSync), ["deep"]);
 }
 
+// CR: CancelDoesNotInvokeCallback, PeriodicBackgroundSyncBrowserTest.FindATag
 #[test] // R44, R48, R116, R166 CR: Unregister CR: UnregistrationStopsPeriodicTasks
 fn unregister_removes_the_entry_and_leaves_no_timer() {
     let mut world = World::periodic();

@@ -16,6 +16,7 @@ fn events_are_a_minimum_interval_apart_from_the_end_of_the_last_one() {
     assert_eq!(world.next_events(0), (5 * HOUR, vec!["news".into()]), "counted from the end of the event");
 }
 
+// CR: DefaultParameters, MultipleEventsFired
 #[test] // R108, R111, R115, R118
 fn rounds_are_12_hours_apart_by_default_and_fire_all_origins_together() {
     let mut world = World::periodic();
@@ -54,8 +55,8 @@ fn a_gap_across_origins_that_is_smaller_than_that_of_one_is_refused() {
     assert!(refused.to_string().contains("min_interval_across_origins_ms"), "{refused}");
 }
 
+// CR: GetNextEventDelayWithSiteEngagementPenalty, TestBlockOrigin
 #[test] // R113, R112 CR: TestSupensionAndRevival
-// CR: TestBlockOrigin
 fn infinity_suspends_and_a_finite_amount_revives() {
     let mut world = World::gapless();
     world.register_periodic("news", HOUR).unwrap();
@@ -110,8 +111,8 @@ fn saving_modes_hold_periodic_events_back_and_one_off_ones_not() {
     }
 }
 
-#[test] // R52
 // CR: FirePeriodicSyncOnConnectivity
+#[test] // R52
 fn nothing_periodic_fires_while_offline_and_the_network_brings_it() {
     let mut world = World::gapless();
     world.register_periodic("news", HOUR).unwrap();
@@ -172,8 +173,8 @@ fn intervals_can_be_rounded_up_to_multiples_of_the_gap() {
     }
 }
 
+// CR: MaxFrequencyForOrigin, CrossRegistrationLimitsForOrigin, MultipleMinIntervalsAndTags
 #[test] // R120
-// CR: MaxFrequencyForOrigin, CrossRegistrationLimitsForOrigin
 fn events_of_one_origin_can_be_snapped_together() {
     let config = Config {
         snap_together: true,
@@ -199,8 +200,8 @@ fn in_active_use_the_gaps_are_lifted_but_never_the_interval() {
     assert_eq!(world.next_events(0).0, 12 * HOUR);
 }
 
-#[test] // R138, R139, R140, R166 CR: UnregisterForOrigin
 // CR: BlockingContentSettingUnregistersPeriodicSync
+#[test] // R138, R139, R140, R166 CR: UnregisterForOrigin
 fn withdrawing_the_permission_removes_the_periodic_entries_of_the_origin_for_good() {
     let mut world = World::gapless();
     let deep = world.add_worker(ORIGIN, "/deep/");
@@ -220,6 +221,7 @@ fn withdrawing_the_permission_removes_the_periodic_entries_of_the_origin_for_goo
     assert_eq!(world.periodic_tags(), [""; 0]);
 }
 
+// CR: MultipleStoragePartitions
 #[test] // R175
 fn partitions_of_one_origin_have_gaps_and_engagement_of_their_own() {
     let mut world = World::periodic();

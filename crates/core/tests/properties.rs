@@ -125,7 +125,6 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test] // R63, R73, R172, R183
-    // CR: SequentialOperations, ScheduledOperations, ScheduleOne, ScheduleTwoExclusive
     fn any_sequence_of_inputs_keeps_the_rules(actions in proptest::collection::vec(action(), 0..80)) {
         let mut first = World::new();
         let mut second = World::new();
@@ -137,8 +136,8 @@ proptest! {
         prop_assert_eq!(&first.stored_syncs, &second.stored_syncs);
     }
 
-    #[test] // R167: liveness after any history
     // CR: AllTestsEventuallyFire
+    #[test] // R167: liveness after any history
     fn every_entry_is_fired_or_lawfully_dropped_in_the_end(actions in proptest::collection::vec(action(), 0..60)) {
         let mut world = World::new();
         for action in &actions {

@@ -24,6 +24,7 @@ fn message(outcome: &AttemptOutcome) -> String {
     }
 }
 
+// CR: BackgroundSyncBrowserTest.WaitUntil, WaitUntilReject
 #[test]
 fn outcomes_follow_the_lifetime_promises() {
     let world = World::new(Server::with_worker(

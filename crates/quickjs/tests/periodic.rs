@@ -43,6 +43,7 @@ fn every(ms: u64) -> PeriodicOptions {
     PeriodicOptions { min_interval_ms: ms, ..PeriodicOptions::default() }
 }
 
+// CR: PeriodicBackgroundSyncBrowserTest.WaitUntil
 #[test] // R123, R60, R98
 fn a_periodic_event_comes_by_itself_trusted_and_with_its_tag_and_starts_a_stopped_worker() {
     let world = world(
@@ -80,6 +81,7 @@ fn host_page_and_worker_see_the_same_lists_and_each_kind_its_own() {
     assert_eq!(manager.get_tags().wait().unwrap(), ["by the worker".into()]);
 }
 
+// CR: UnregisterFromServiceWorker
 #[test] // R46, R48, R133
 fn an_event_that_unregisters_its_own_tag_goes_on_and_is_not_retried() {
     let world = world(

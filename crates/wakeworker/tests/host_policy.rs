@@ -259,6 +259,7 @@ fn one_off_options_reach_the_engine() {
     assert!(matches!(stage.ask(pending), Err(RegisterError::Unsupported { .. })), "off by default");
 }
 
+// CR: EventsFiredFromWakeupTask
 #[test] // R182
 fn firing_what_is_due_is_answered_when_the_last_event_has_ended() {
     let mut stage = Stage::new();
@@ -283,6 +284,7 @@ fn firing_what_is_due_is_answered_when_the_last_event_has_ended() {
     assert_eq!(*answered.lock().unwrap(), Some(Ok(2)));
 }
 
+// CR: GetSoonestWakeupDeltaConsidersSyncType, SoonestWakeupDeltaDecreasesWithTime, CorrectSoonestWakeupDeltaIsPicked, SoonestWakeupDeltaIsPickedForTheRightTask, ScheduleBothTypesOfSync, CancelingOneTypeDoesNotAffectAnother, WakeBrowserCalledForOneShotSync, WakeBrowserCalledForPeriodicSync
 #[test] // R179, R180, R181
 fn the_soonest_wake_up_is_told_for_each_kind_and_comes_nearer() {
     let (mut stage, registration) = online();
@@ -308,6 +310,7 @@ fn the_soonest_wake_up_is_told_for_each_kind_and_comes_nearer() {
     assert_eq!(soonest(&mut stage, one_off), Some(200_000));
 }
 
+// CR: RecordEventStarted, RecordEventResult, RecordRegistrationComplete, CountRegisterSuccess
 #[test] // R145, R242
 fn each_origin_has_its_counts_also_after_a_restart() {
     let store = MemoryStore::new();
@@ -349,6 +352,7 @@ fn the_host_asks_why_one_entry_does_not_fire() {
     assert_eq!(stage.ask(pending).unwrap(), None);
 }
 
+// CR: Incognito
 #[test] // R147
 fn nobody_is_woken_for_a_profile_that_is_off_the_record() {
     let host = wakeworker::Host::builder(Box::new(MemoryStore::new())).open().unwrap();

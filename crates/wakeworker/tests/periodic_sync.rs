@@ -96,6 +96,7 @@ fn both_kinds_are_listed_apart_with_their_intervals() {
     assert_eq!(list(SyncKind::BackgroundSync), [("same".to_owned(), -1)]);
 }
 
+// CR: SequentialOperations, ScheduleTwoExclusive
 #[test] // R44, R45, R47
 fn calls_of_one_manager_take_effect_in_their_order() {
     let (mut stage, registration) = host_driven();

@@ -18,6 +18,7 @@ fn noting(heard: &Heard) -> impl Fn(&Activity) + Send + Sync + use<> {
 
 const REGISTERED: ActivityEvent = ActivityEvent::Registered { min_interval_ms: None };
 
+// CR: EventsLoggedForRegistration, EventsLoggedForPeriodicSyncRegistration
 #[test] // R238
 fn each_step_of_an_entry_is_told_with_time_origin_registration_and_tag() {
     let (mut stage, registration) = Stage::new().with_worker();
@@ -143,6 +144,7 @@ fn the_reasons_of_failures_are_told_apart() {
     assert!(found[5..].contains(&FailureReason::TimedOut), "{found:?}");
 }
 
+// CR: VerifyShutdownBehavior
 #[test] // R178
 fn the_host_is_asked_to_stay_awake_while_an_event_runs_although_the_last_window_closes() {
     let mut stage = Stage::new();

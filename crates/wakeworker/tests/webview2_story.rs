@@ -8,11 +8,12 @@ mod story;
 use std::cell::RefCell;
 use wakeworker::core::SyncOperationStatus::{OtherError, Rejected, Succeeded, TagNotExisted, Timeout};
 
-#[test] // R186, R187, R188, R191, R194, R195, R196, R197, R198, R199, R200, R202, R221
+#[test] // R210, R212, R214, R215, R217, R219: a worker without explicit scope, found by its origin; R186, R187, R188, R191, R194, R195, R196, R197, R198, R199, R200, R202, R221
 fn the_sample_of_webview2_shows_all_five_statuses_of_a_real_worker() {
     let lines = RefCell::new(Vec::new());
     let statuses = story::tell(|line| lines.borrow_mut().push(line)).unwrap();
     let lines = lines.into_inner();
+    assert!(lines.contains(&"ScopeUri                 https://appassets.example/".to_owned()), "{lines:#?}");
     assert!(lines.contains(&"BackgroundSyncRegistered Tag: subscribe".to_owned()), "{lines:#?}");
     assert!(
         lines.contains(&"PeriodicSyncRegistered   Tag: sync-mail MinInterval: 12".to_owned()),

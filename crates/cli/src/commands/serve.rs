@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use wakeworker::network::{
     Expected, ManualNetwork, NetworkMonitor, OfflineSwitch, Probe, ProbedNetwork, SystemNetwork,
 };
+use wakeworker::power::SystemPower;
 use wakeworker::store::SqliteStore;
 use wakeworker::{Host, core::Config};
 use wakeworker_core::{Connection, PermissionName, PermissionState, StorageKey};
@@ -65,12 +66,15 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
         .map_err(|e| Failure::new(e.to_string()))?;
     runtime.on_console(|line| output::remark(format!("worker {}: {}", line.level.name(), line.text)));
     gateway::connect_lifecycle(&runtime, &pages);
-    let host = Host::builder(Box::new(SqliteStore::new(profile.dir())))
+    let mut builder = Host::builder(Box::new(SqliteStore::new(profile.dir())))
         .backend(Arc::new(runtime.clone()))
         .network(offline.over(network(&args)?))
-        .config(engine_config)
-        .open()
-        .map_err(|e| Failure::new(e.to_string()))?;
+        .config(engine_config);
+    // Where the system gives no notices of its power supply, it counts as plugged in (R227).
+    if let Ok(power) = SystemPower::new() {
+        builder = builder.power(Box::new(power));
+    }
+    let host = builder.open().map_err(|e| Failure::new(e.to_string()))?;
     gateway::connect_activity(&host, &pages, &extensions);
     runtime.set_online(!args.offline);
     grant(&host, &hosts, &args.grant);

@@ -95,6 +95,7 @@ mod tests {
         assert!(parse("scope", "?a=%2f", &base).is_ok());
     }
 
+    // CR: TestSecureRequestingUrl, TestInsecureRequestingUrl, DenyForInsecureOrigin
     #[test] // R1, R2, R158
     fn other_origins_and_insecure_ones_are_security_errors() {
         let page = url("https://a.example/");

@@ -141,6 +141,7 @@ test("the event handler attributes of both APIs are null at first, and behave li
   }
 });
 
+// CR: interfaces
 test("the sync interfaces have the members of the specifications and no others", () => {
   // R223
   const members = (Interface) => Object.getOwnPropertyNames(Interface.prototype).sort().join();

@@ -2,6 +2,7 @@
 
 const { periodicSync } = registration;
 
+// CR: periodic-sync-register-fails-if-worker-not-activated
 test("a worker that is not active yet may unregister and list, but not register", async () => {
   // R42, R45, R94
   const seen = await early;
@@ -15,6 +16,7 @@ const early = Promise.all([
   periodicSync.getTags(),
 ]);
 
+// CR: PeriodicBackgroundSyncBrowserTest.RegisterFromServiceWorker, periodic_sync_tests
 test("register resolves with undefined, and the tag is listed until it is unregistered", async () => {
   // R40, R44, R98
   await activated;
@@ -26,6 +28,7 @@ test("register resolves with undefined, and the tag is listed until it is unregi
   assertEquals(await periodicSync.unregister("news"), undefined);
 });
 
+// CR: RegisterNoMinInterval, RegisterFromServiceWorkerNoMinInterval
 test("registering fires nothing, even without an interval", async () => {
   // R99, R100
   await activated;
@@ -40,6 +43,7 @@ test("registering fires nothing, even without an interval", async () => {
   await periodicSync.unregister("now");
 });
 
+// CR: RegisterWithInvalidMinInterval
 test("minInterval is an enforced unsigned long long", async () => {
   // R13
   await activated;

@@ -1,5 +1,6 @@
 // navigator.permissions (R134-R137; Permissions specification).
 
+// CR: test-periodic-background-sync-permission
 test("both sync permissions can be queried", async () => {
   // R134, R135, R136
   for (const name of ["background-sync", "periodic-background-sync"]) {

@@ -56,6 +56,7 @@ pub(crate) fn tell(say: impl Fn(String)) -> Result<Statuses> {
     let manager = host.service_worker_manager();
     let registration =
         manager.registration(ORIGIN).wait()?.ok_or("no worker is registered for this scope")?;
+    say(format!("ScopeUri                 {}", registration.scope_uri()));
     let syncs = registration.sync_registration_manager();
 
     // BackgroundSyncRegistered, PeriodicSyncRegistered and WebMessageReceived, all told in the order in which they happen.
