@@ -1,4 +1,4 @@
-//! How long a host with many registrations needs to start, and what each of them costs in memory.
+//! How long a host with many registrations needs to start.
 //!
 //! ```sh
 //! cargo bench -p wakeworker --bench restore -- [DIRECTORY] [ENTRIES]
@@ -33,15 +33,12 @@ fn main() -> Result<()> {
     let profile = directory.path().join("profile");
     fill(&profile, entries)?;
     println!("{entries} entries of {ORIGINS} origins on disk");
-    println!(
-        "{:>10} {:>10} {:>10} {:>10} {:>12}",
-        "read s", "restore s", "all s", "all CPU s", "bytes/entry"
-    );
+    println!("{:>10} {:>10} {:>10} {:>10}", "read s", "restore s", "all s", "all CPU s");
     let mut rows = Vec::new();
     for _ in 0..ROUNDS {
         let row = round(&profile, entries)?;
-        let [read, restore, all, cpu, bytes] = row;
-        println!("{read:>10.3} {restore:>10.3} {all:>10.3} {cpu:>10.3} {bytes:>12.0}");
+        let [read, restore, all, cpu] = row;
+        println!("{read:>10.3} {restore:>10.3} {all:>10.3} {cpu:>10.3}");
         rows.push(row);
     }
     let median = |column: usize| {
@@ -54,22 +51,18 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Seconds to read the profile, to restore an engine from that, and to open a whole host (also of processor time); bytes of
-/// the engine per entry.
-fn round(profile: &Path, entries: u64) -> Result<[f64; 5]> {
+/// Seconds to read the profile, to restore an engine from that, and to open a whole host (also of processor time).
+fn round(profile: &Path, entries: u64) -> Result<[f64; 4]> {
     let begun = now();
     let mut store = SqliteStore::new(profile);
     let lease = store.acquire()?;
     let loaded = store.load(&lease)?;
     let read = begun.elapsed().as_secs_f64();
     assert_eq!(loaded.snapshot.sync_registrations.len() as u64, entries);
-    let before = resident_bytes();
     let clocks = Now { wall: Timestamp(1_795_000_000_001), mono: Monotonic(0) };
     let begun = now();
     let engine = Engine::restore(Config::default(), loaded.snapshot, clocks, &mut Step::default())?;
     let restore = begun.elapsed().as_secs_f64();
-    // The snapshot is gone by now and its memory may serve again, so this is a lower bound.
-    let bytes = resident_bytes().saturating_sub(before) as f64 / entries as f64;
     drop(engine);
     store.release(lease)?;
 
@@ -80,7 +73,7 @@ fn round(profile: &Path, entries: u64) -> Result<[f64; 5]> {
     let all = begun.elapsed().as_secs_f64();
     let cpu = cpu_seconds() - cpu_before;
     drop(host);
-    Ok([read, restore, all, cpu, bytes])
+    Ok([read, restore, all, cpu])
 }
 
 fn fill(profile: &Path, entries: u64) -> Result<()> {
@@ -130,13 +123,6 @@ fn entry(id: u64) -> Change {
         network: None,
         reregistered_while_firing: false,
     })
-}
-
-/// Memory of this process that is in use; 0 where the system does not tell.
-fn resident_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * 4_096
 }
 
 /// Processor time of this thread, which opens the host; 0 where the system does not tell.
