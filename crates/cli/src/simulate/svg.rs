@@ -76,8 +76,8 @@ fn cards(report: &Report) -> Vec<(&'static str, String, String)> {
     }
     if let Some(news) = &elsewhere.news {
         let age = |age: Option<u64>| age.map_or_else(|| "–".to_owned(), units::about);
-        cards.push(("good-ink", age(news.age_ms_median), "age of content when opened".to_owned()));
-        cards.push(("bad-ink", age(news.age_elsewhere_ms_median), "age of content elsewhere".to_owned()));
+        cards.push(("good-ink", age(news.age_ms_median), "median age of content".to_owned()));
+        cards.push(("bad-ink", age(news.age_elsewhere_ms_median), "median age elsewhere".to_owned()));
     }
     let wakeups = &report.wakeups;
     cards.push(("", format!("{}", wakeups.per_day), "timer wake-ups a day".to_owned()));
@@ -97,14 +97,17 @@ fn grid(canvas: &mut Canvas, scenario: &Scenario, history: &History, scale: Scal
     for x in across(super::history::spans(&history.device, end, |on| !on)) {
         canvas.area("off", x, (top, bottom));
     }
+    // The label at the end stands left of its line; where it would cover the one before, the line is enough.
+    let mut last = f64::MIN;
     for tick in scale.ticks(scenario.start_ms) {
         let x = scale.x(tick.at);
         canvas.line("grid", (x, top), (x, bottom), "");
         let class = if tick.day { "day" } else { "tick" };
-        if x > scale.right - 24.0 {
-            canvas.ending(class, scale.right, top - 8.0, &tick.label);
-        } else {
+        if x <= scale.right - 24.0 {
             canvas.centred(class, x, top - 8.0, &tick.label);
+            last = x;
+        } else if last < scale.right - 120.0 {
+            canvas.ending(class, scale.right, top - 8.0, &tick.label);
         }
     }
 }

@@ -26,12 +26,12 @@ impl Scale {
         self.left + part * (self.right - self.left)
     }
 
-    /// Round moments, as many as there is room for.
+    /// Round moments, as far apart as their labels need: 64 pixels for a time of day, 96 for a day.
     pub(super) fn ticks(&self, start_ms: i64) -> Vec<Tick> {
-        let width = self.right - self.left;
-        // The names of days are longer than times of day.
-        let room = |step: u64| if step >= DAY_MS { 84.0 } else { 64.0 };
-        let fits = |step: &u64| self.duration_ms as f64 / *step as f64 <= (width / room(*step)).max(2.0);
+        let fits = |step: &u64| {
+            let label = if *step >= DAY_MS { 96.0 } else { 64.0 };
+            self.duration_ms / step <= ((self.right - self.left) / label).max(2.0) as u64
+        };
         let step = STEPS.into_iter().find(fits).unwrap_or(366 * DAY_MS);
         let signed = step.cast_signed();
         // Weeks begin on Mondays, but 1970 began on a Thursday.
