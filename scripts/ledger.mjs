@@ -106,12 +106,15 @@ function rustTests(file) {
 
 function scriptTests(file) {
   const lines = read(file);
-  const starts = lines.flatMap((line, at) => (/^\s*test\(/.test(line) ? [at] : []));
-  return starts.map((at, i) => {
-    let first = at;
+  const heads = lines.flatMap((line, at) => (/^\s*test\(/.test(line) ? [at] : []));
+  const starts = heads.map((head) => {
+    let first = head;
     while (first > 0 && /^\s*\/\//.test(lines[first - 1])) first -= 1;
-    const title = /test\(\s*(["'`])(.*?)\1/.exec(lines[at])?.[2] ?? "?";
-    return { name: `${file}: ${title}`, ...cited(lines.slice(first, starts[i + 1] ?? lines.length)) };
+    return first;
+  });
+  return heads.map((head, i) => {
+    const title = /test\(\s*(["'`])(.*?)\1/.exec(lines[head])?.[2] ?? "?";
+    return { name: `${file}: ${title}`, ...cited(lines.slice(starts[i], starts[i + 1] ?? lines.length)) };
   });
 }
 
