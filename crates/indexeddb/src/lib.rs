@@ -37,6 +37,8 @@ mod engine;
 mod error;
 mod files;
 mod key;
+#[cfg(test)]
+mod kill_tests;
 mod operations;
 mod queue;
 mod records;

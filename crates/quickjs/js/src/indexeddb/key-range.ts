@@ -2,7 +2,7 @@
 
 import { bufferSourceBytes, defineInterface, internal, isObject, requireArguments, requireInternal } from "../webidl.ts";
 import { fail } from "./errors.ts";
-import { compareKeys, type Key, keyToValue, requireKey, valueToKey } from "./keys.ts";
+import { compareKeys, type Key, keyToValue, requireKey } from "./keys.ts";
 
 /** A range as it crosses the boundary. */
 export interface RangeRecord {
@@ -94,8 +94,8 @@ export function toRange(value: unknown, what: string, required: boolean = false)
   return onlyRange(requireKey(value, what));
 }
 
-/** "Is a potentially valid key range": otherwise an object is a dictionary of options. */
+/** "Is a potentially valid key range": anything else is a dictionary of options, also what has no members at all. */
 export function mayBeRange(value: unknown): boolean {
-  if (isRange(value) || !isObject(value)) return true;
-  return value instanceof Date || Array.isArray(value) || bufferSourceBytes(value) !== null || valueToKey(value) !== null;
+  if (!isObject(value)) return typeof value === "number" || typeof value === "string";
+  return isRange(value) || value instanceof Date || Array.isArray(value) || bufferSourceBytes(value) !== null;
 }

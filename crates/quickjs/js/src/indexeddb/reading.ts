@@ -2,7 +2,7 @@
 
 import { host, jsonParse, jsonStringify } from "../boundary.ts";
 import { deserializeForWorker } from "../structured-clone.ts";
-import { defineInterface, internal, requireInternal, toDictionary, toEnforcedInteger, toEnumeration } from "../webidl.ts";
+import { defineInterface, type Dictionary, internal, isObject, requireInternal, toEnforcedInteger, toEnumeration } from "../webidl.ts";
 import { callHost, fail } from "./errors.ts";
 import { mayBeRange, type RangeRecord, toRange } from "./key-range.ts";
 import { type Key, keyToValue } from "./keys.ts";
@@ -94,9 +94,11 @@ const RESULTS = {
 /** `getAll`, `getAllKeys` and `getAllRecords`; the first argument is a query or a dictionary of options. */
 export function getMany(source: Source, query: unknown, count: unknown, what: string, wanted: keyof typeof RESULTS): IDBRequest {
   const optionsGiven = wanted === "records" || !mayBeRange(query);
-  const options = optionsGiven ? toDictionary(query, what) : { query, count };
-  const limit = options.count === undefined ? null : toEnforcedInteger(options.count, `${what}: count`, 0xffffffff);
-  const direction = optionsGiven && options.direction !== undefined ? toEnumeration(options.direction, DIRECTIONS, what) : "next";
+  const members = optionsGiven && isObject(query) ? (query as Dictionary) : {};
+  const options = optionsGiven ? members : { query };
+  const wantedCount = members.count ?? count;
+  const limit = wantedCount === undefined ? null : toEnforcedInteger(wantedCount, `${what}: count`, 0xffffffff);
+  const direction = members.direction !== undefined ? toEnumeration(members.direction, DIRECTIONS, what) : "next";
   requireReadable(source);
   const range = toRange(options.query, what);
   return execute(source.transaction, source.handle, () => scan(source, { range, direction, limit: limit === 0 ? null : limit, values: wanted !== "keys" }).map(RESULTS[wanted]));

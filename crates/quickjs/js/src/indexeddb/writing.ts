@@ -3,7 +3,7 @@
 import { host, jsonStringify } from "../boundary.ts";
 import { deserializeForWorker, serializeForStorage } from "../structured-clone.ts";
 import { callHost, fail } from "./errors.ts";
-import { canInjectKey, extractIndexKeys, extractKey, injectKey, type Key, type KeyPath, keyToValue, requireKey } from "./keys.ts";
+import { canInjectKey, compareKeys, extractIndexKeys, extractKey, injectKey, type Key, type KeyPath, keyToValue, requireKey } from "./keys.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
 import { execute, type IDBTransaction, requireActive, transactionState } from "./transaction.ts";
@@ -37,7 +37,7 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
     const found = extractKey(clone, keyPath);
     if (found === null) fail("DataError", `${what}: what the key path leads to is not a valid key`);
     if (cursorKey !== undefined) {
-      if (found === "failure" || found.length !== cursorKey.length || !found.every((part, i) => part === cursorKey[i])) {
+      if (found === "failure" || compareKeys(found, cursorKey) !== 0) {
         fail("DataError", `${what}: a cursor cannot change the key of its record`);
       }
     } else if (found !== "failure") {
