@@ -122,8 +122,8 @@ function cited(lines) {
   for (const [, first, last] of comments.matchAll(/\bR(\d+)(?:\s*[-–]\s*R(\d+))?\b/g)) {
     for (let id = Number(first); id <= Number(last ?? first); id += 1) ids.add(`R${id}`);
   }
-  const names = [...comments.matchAll(/\bCR: ([\w ,.-]+)/g)].flatMap(([, list]) => list.split(",").map((name) => name.trim()));
-  return { requirements: [...ids], chromium: names.filter((name) => name !== "") };
+  const names = [...comments.matchAll(/\bCR: ([\w.-]+(?:, (?!R\d)[\w.-]+)*)/g)].flatMap(([, list]) => list.split(", "));
+  return { requirements: [...ids], chromium: names };
 }
 
 function read(file) {

@@ -12,7 +12,8 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-const CLONE: &str = "../quickjs/js/src/clone.ts";
+/// Page and worker share some of the JavaScript layer's files.
+const SHARED: &str = "../quickjs/js/src";
 
 fn main() {
     if let Err(message) = bundle().and_then(|()| outbox::build()) {
@@ -22,7 +23,7 @@ fn main() {
 }
 
 fn bundle() -> Result<(), String> {
-    for input in ["page/src", "page/package.json", "page/package-lock.json", CLONE] {
+    for input in ["page/src", "page/package.json", "page/package-lock.json", SHARED] {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = env::var("OUT_DIR").map_err(|_| "OUT_DIR is not set; build with cargo".to_owned())?;

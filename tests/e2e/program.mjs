@@ -1,7 +1,7 @@
 // The real program: an inbox and a `serve` of examples/outbox, as child processes on a fresh profile.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -104,6 +104,62 @@ export class Site {
   async close() {
     await Promise.all(this.#children.map((child) => child.kill()));
     await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  /** @param {string[]} args */
+  #spawn(...args) {
+    const child = new Child(args);
+    this.#children.push(child);
+    return child;
+  }
+}
+
+/** A `serve` of one folder. */
+export class App {
+  /** @type {Child[]} */
+  #children = [];
+  #dir = "";
+  /** The page's address. */
+  origin = "";
+
+  /**
+   * Serves a folder of this repository, or these files.
+   * @param {string | Record<string, string>} app
+   * @param {string[]} args
+   */
+  static async open(app, ...args) {
+    const opened = new App();
+    opened.#dir = await mkdtemp(path.join(tmpdir(), "wakeworker-app-"));
+    try {
+      let folder = typeof app === "string" ? path.join(root, app) : path.join(opened.#dir, "app");
+      if (typeof app !== "string") {
+        await mkdir(folder);
+        for (const [name, text] of Object.entries(app)) await writeFile(path.join(folder, name), text);
+      }
+      const host = opened.#spawn("serve", folder, "--json", "--assume-online", "--port", "0", ...args, "--profile", opened.#profile);
+      opened.origin = new URL((await host.line((line) => line.event === "listening")).url).origin;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+    return opened;
+  }
+
+  /**
+   * Runs a command to its end and gives its JSON lines.
+   * @param {string[]} args
+   */
+  async ask(...args) {
+    return await this.#spawn(...args, "--profile", this.#profile, "--json").end();
+  }
+
+  async close() {
+    await Promise.all(this.#children.map((child) => child.kill()));
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  get #profile() {
+    return path.join(this.#dir, "profile");
   }
 
   /** @param {string[]} args */

@@ -20,6 +20,35 @@ export type Data = string;
 
 export type ServiceWorkerState = "parsed" | "installing" | "installed" | "activating" | "activated" | "redundant";
 
+/** A permission that the host decides. */
+export type PermissionName = "background-sync" | "periodic-background-sync";
+
+/** The 16-bit units of a tag, because a JSON text cannot carry a lone surrogate everywhere (R12). */
+export type TagUnits = number[];
+
+/** Conditions of a sync registration, from the older explainer; the defaults are "auto" and "online". */
+export interface SyncConditions {
+  powerState: "auto" | "avoid-draining";
+  networkState: "online" | "avoid-cellular" | "any";
+}
+
+/** What `periodicSync.register` asks for. */
+export interface PeriodicOptions extends SyncConditions {
+  minInterval?: number;
+}
+
+/** What `sync.register` asks for beyond the specification. */
+export interface OneShotOptions extends SyncConditions {
+  minDelay?: number;
+  maxDelay?: number;
+}
+
+/** A sync registration as the older explainer's registration objects show it. */
+export interface SyncRecordInfo extends SyncConditions {
+  tag: TagUnits;
+  minInterval?: number;
+}
+
 /** One worker of a registration. */
 export interface WorkerInfo {
   id: WorkerId;
@@ -49,6 +78,8 @@ export interface PageFacts {
   client: string;
   /** The controller that the navigation found, so that `navigator.serviceWorker.controller` is right from the start. */
   controller: ControllerInfo | null;
+  /** Names of the extensions of the sync APIs that the host has switched on, with spaces between them. */
+  extensions: string;
 }
 
 // -- page to gateway ------------------------------------------------------------------------------------------------
@@ -101,15 +132,17 @@ export interface Methods {
   getRegistrations: { params: Record<string, never>; value: RegistrationInfo[] };
   update: { params: { registration: RegistrationId }; value: RegistrationInfo };
   unregister: { params: { registration: RegistrationId }; value: boolean };
-  "sync.register": {
-    params: {
-      registration: RegistrationId;
-      /** The tag's 16-bit units, because a JSON text cannot carry a lone surrogate everywhere (R12). */
-      tag: number[];
-    };
-    value: null;
-  };
-  "sync.getTags": { params: { registration: RegistrationId }; value: number[][] };
+  /** Without `options`, nothing beyond the specification is asked for. */
+  "sync.register": { params: { registration: RegistrationId; tag: TagUnits; options?: OneShotOptions }; value: null };
+  "sync.getTags": { params: { registration: RegistrationId }; value: TagUnits[] };
+  /** Whether there was an entry. Refused unless the host has switched it on (R246). */
+  "sync.unregister": { params: { registration: RegistrationId; tag: TagUnits }; value: boolean };
+  "sync.getRegistrations": { params: { registration: RegistrationId }; value: SyncRecordInfo[] };
+  "periodicSync.register": { params: { registration: RegistrationId; tag: TagUnits; options: PeriodicOptions }; value: null };
+  "periodicSync.getTags": { params: { registration: RegistrationId }; value: TagUnits[] };
+  "periodicSync.unregister": { params: { registration: RegistrationId; tag: TagUnits }; value: boolean };
+  "periodicSync.getRegistrations": { params: { registration: RegistrationId }; value: SyncRecordInfo[] };
+  permissionState: { params: { name: PermissionName }; value: "granted" | "denied" | "prompt" };
 }
 
 /** A question. Ids are drawn by the page and never used twice on one connection. */
@@ -171,6 +204,24 @@ export interface MessageFromWorker {
   source: WorkerInfo;
 }
 
+/** A permission of the page's origin changed (R134). */
+export interface PermissionChanged {
+  type: "permission";
+  name: PermissionName;
+  state: "granted" | "denied" | "prompt";
+}
+
+/** A sync event of one of the page's registrations has ended (R248). Sent only if the host has switched it on. */
+export interface SyncDone {
+  type: "syncDone";
+  registration: RegistrationId;
+  kind: "sync" | "periodicsync";
+  tag: TagUnits;
+  /** Why it failed; null if it succeeded. */
+  reason: string | null;
+  willRetry: boolean;
+}
+
 export type GatewayMessage =
   | Welcome
   | Result
@@ -178,4 +229,6 @@ export type GatewayMessage =
   | RegistrationChanged
   | Unregistered
   | ControllerChanged
-  | MessageFromWorker;
+  | MessageFromWorker
+  | PermissionChanged
+  | SyncDone;

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::demo::DemoArgs;
+use crate::extensions::Extension;
 use crate::simulate::SimulateArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
@@ -55,6 +56,14 @@ Examples:
   wakeworker log --follow             go on printing as things happen
   wakeworker log --follow --json      the same as JSON, one object per line")]
     Log(LogArgs),
+    /// Show what each site has done: counts, times and durations of its sync events
+    #[command(after_help = "The counts are those since `serve` was started.")]
+    Audit(ControlArgs),
+    /// Print the counters of a running `serve` as Prometheus text
+    #[command(after_help = "\
+The same text is at /.wakeworker/api/metrics of the running `serve`, for requests with its token:
+  Authorization: Bearer TOKEN, where TOKEN is in the profile's control.json")]
+    Metrics(MetricsArgs),
     /// Pretend that there is no network, or stop pretending
     #[command(after_help = "\
 While `offline on` lasts, sync events wait and every request of pages and workers fails as it does without a network.
@@ -115,6 +124,9 @@ pub(crate) struct ServeArgs {
     /// A permission to give to the app (may be repeated)
     #[arg(long, value_name = "PERMISSION")]
     pub(crate) grant: Vec<Grant>,
+    /// An extension of the sync APIs that scripts may use (may be repeated)
+    #[arg(long, value_name = "EXTENSION")]
+    pub(crate) enable: Vec<Extension>,
     /// Send requests whose path begins with PREFIX to another server, on the app's origin (may be repeated)
     #[arg(long, value_name = "PREFIX=URL", value_parser = parse_proxy)]
     pub(crate) proxy: Vec<ProxyRule>,
@@ -144,6 +156,14 @@ pub(crate) struct ControlArgs {
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `metrics`.
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// The profile of the `serve` to talk to [default: the one that `serve` uses by default]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 /// Arguments of `explain`.

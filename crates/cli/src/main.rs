@@ -5,6 +5,7 @@ mod clock;
 mod commands;
 mod control;
 mod demo;
+mod extensions;
 mod failure;
 mod gateway;
 mod output;

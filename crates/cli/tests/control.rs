@@ -40,7 +40,7 @@ async fn a_registration_can_be_listed_explained_fired_and_followed() {
     assert_eq!((&entry["attempts"], &entry["attempts_max"]), (&json!(0), &json!(3)));
     assert_eq!(entry["reasons"][0]["reason"], "offline");
     let table = text(&serve.control(&["list"]));
-    assert!(table.starts_with("TAG        EVENT  STATE    ATTEMPTS  REGISTERED"), "{table}");
+    assert!(table.starts_with("TAG        EVENT  STATE    ATTEMPTS  INTERVAL  NEXT  REGISTERED"), "{table}");
     assert!(!table.contains('\u{1b}'), "no colours where there is no terminal");
     let why = text(&serve.control(&["explain", "out box"]));
     assert_eq!(why.lines().count(), 1);

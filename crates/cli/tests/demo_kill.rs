@@ -1,8 +1,8 @@
 //! R167, R169: the host is killed with -9 at 50 random moments of the demo's story; whatever it acknowledged, a sync
 //! registration or a message, is neither lost nor forgotten.
 //!
-//! A moment is drawn from the time that the undisturbed story takes, which is measured first. `SEED=… cargo test` draws
-//! the same moments again.
+//! A moment is a step of the story and a time after its beginning, drawn from what the undisturbed story took, which is told
+//! first. `SEED=… cargo test` draws the same moments again.
 
 #![expect(
     clippy::print_stderr,
@@ -27,6 +27,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_wakeworker");
 /// The built outbox example, where the build script of this package leaves it.
@@ -74,12 +76,12 @@ impl Totals {
 
 async fn lane_of_moments(seed: u64, lane: u64) -> Totals {
     let mut totals = Totals::default();
-    let undisturbed = Round::play(1 + lane, Duration::MAX).await;
+    let undisturbed = Round::play(1 + lane, None).await;
     assert!(!undisturbed.cut_short, "nothing disturbed this one");
     let mut random = SplitMix(seed ^ lane.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     for number in (lane..MOMENTS).step_by(LANES as usize) {
-        let moment = undisturbed.told_for.mul_f64(random.fraction());
-        let round = Round::play(10 + number, moment).await;
+        let moment = Moment::draw(&mut random, &undisturbed.steps);
+        let round = Round::play(10 + number, Some(moment)).await;
         totals.moments += 1;
         totals.cut_short += u64::from(round.cut_short);
         totals.messages += round.acknowledged.messages.len() as u64;
@@ -89,11 +91,36 @@ async fn lane_of_moments(seed: u64, lane: u64) -> Totals {
     totals
 }
 
+/// When the host is killed. Counted in steps of the story, so that a machine that is slower for a while does not move all
+/// moments to the beginning.
+#[derive(Debug)]
+struct Moment {
+    /// The step of the story that has begun.
+    step: usize,
+    /// How long ago.
+    after: Duration,
+}
+
+impl Moment {
+    /// A moment within a story whose steps began at these times.
+    fn draw(random: &mut SplitMix, steps: &[Instant]) -> Moment {
+        let position = random.fraction() * (steps.len() - 1) as f64;
+        let step = position as usize;
+        Moment { step, after: (steps[step + 1] - steps[step]).mul_f64(position.fract()) }
+    }
+
+    async fn come(&self, mut story: watch::Receiver<Vec<Instant>>) {
+        story.wait_for(|steps| steps.len() > self.step).await.unwrap();
+        tokio::time::sleep(self.after).await;
+    }
+}
+
 /// One telling of the story, its end by a kill, and the aftermath.
 struct Round {
     acknowledged: Acknowledged,
     cut_short: bool,
-    told_for: Duration,
+    /// When each step of the story began.
+    steps: Vec<Instant>,
     sent_twice: u64,
 }
 
@@ -107,7 +134,7 @@ struct Acknowledged {
 }
 
 impl Round {
-    async fn play(number: u64, moment: Duration) -> Round {
+    async fn play(number: u64, moment: Option<Moment>) -> Round {
         let stage = Stage::new();
         let mut inbox =
             stage.spawn("inbox", &["demo", "inbox", "--json", "--port", "0", "--file"], "inbox.jsonl");
@@ -116,12 +143,17 @@ impl Round {
         let mut acknowledged = Acknowledged::default();
         // Every fifth time the start of the host belongs to the story, too.
         let url = if number.is_multiple_of(5) { None } else { Some(url_of(&mut host).await) };
-        let started = tokio::time::Instant::now();
-        let told =
-            tokio::time::timeout(moment, tell(&stage, &mut host, url, number, &mut acknowledged)).await;
-        let told_for = started.elapsed();
+        let (progress, story) = watch::channel(Vec::new());
+        let told = tell(&stage, &mut host, url, number, &mut acknowledged, &progress);
+        let cut_short = match &moment {
+            Some(moment) => tokio::select! { () = told => false, () = moment.come(story) => true },
+            None => {
+                told.await;
+                false
+            }
+        };
         host.kill().await.unwrap();
-        let context = format!("round {number}, killed after {told_for:?}, acknowledged {acknowledged:?}");
+        let context = format!("round {number}, killed at {moment:?}, acknowledged {acknowledged:?}");
 
         let mut host = stage.host(&inbox_url, &["--offline"]);
         url_of(&mut host).await;
@@ -133,7 +165,7 @@ impl Round {
         inbox.kill().await.unwrap();
         let sent_twice =
             arrivals.iter().filter(|arrival| arrival.get("duplicate_of").is_some()).count() as u64;
-        Round { acknowledged, cut_short: told.is_err(), told_for, sent_twice }
+        Round { acknowledged, cut_short, steps: progress.borrow().clone(), sent_twice }
     }
 }
 
@@ -144,27 +176,37 @@ async fn tell(
     url: Option<String>,
     number: u64,
     acknowledged: &mut Acknowledged,
+    progress: &watch::Sender<Vec<Instant>>,
 ) {
+    let next_step = || progress.send_modify(|steps| steps.push(Instant::now()));
+    next_step();
     let url = match url {
         Some(url) => url,
         None => url_of(host).await,
     };
     let mut page = Page::open(&url).await.unwrap();
+    next_step();
     let registration = page.register_worker("sw.js").await.unwrap();
     page.controlled().await.unwrap();
+    next_step();
     stage.ask(&["offline", "on"]).await;
     for seq in 1..=5 {
+        next_step();
         send(&mut page, number, seq, acknowledged).await;
+        next_step();
         let tag = format!("{number}-{seq}");
         let units: Vec<u16> = tag.encode_utf16().collect();
         let params = json!({ "registration": registration, "tag": units });
         page.call("register a sync", "sync.register", params).await.unwrap();
         acknowledged.tags.push(tag);
     }
+    next_step();
     stage.ask(&["offline", "off"]).await;
     for seq in 6..=8 {
+        next_step();
         send(&mut page, number, seq, acknowledged).await;
     }
+    next_step();
 }
 
 async fn send(page: &mut Page, number: u64, seq: u64, acknowledged: &mut Acknowledged) {

@@ -88,6 +88,7 @@ async fn a_page_is_controlled_and_its_requests_go_through_the_worker() {
     assert_eq!(reply["source"]["id"], worker);
 }
 
+// CR: RegisterOneShotSync, BackgroundSyncBrowserTest.RegisterFromControlledDocument, BackgroundSyncBrowserTest.GetTags
 #[tokio::test] // R12, R24, R39
 async fn sync_fires_after_its_promise_and_tags_come_back_unit_for_unit() {
     let site = site();

@@ -100,7 +100,7 @@ pub enum CoalescePolicy {
     },
 }
 
-/// Who decides when a `periodicsync` event is fired (D20).
+/// Who decides when a `periodicsync` event is fired (D20). Complete: the web's way and WebView2's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeriodicDispatch {
     /// The engine, by the rules of the periodic sync specification.

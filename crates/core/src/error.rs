@@ -51,6 +51,7 @@ pub enum RegisterError {
 }
 
 /// What a limit on the number of entries counts (R173).
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationLimit {
     /// The entries of one worker registration.

@@ -1,8 +1,10 @@
 //! Why an entry is not firing now (R243), and what a host may know of it.
 
-use crate::engine::{Engine, Entry, Phase};
+use crate::engine::Engine;
+use crate::entry::{Entry, Phase};
 use crate::{
-    AttemptId, Now, PermissionName, StorageKey, SyncRegistration, SyncRegistrationId, SyncState, conditions,
+    AttemptId, ExtraInterval, Now, PermissionName, StorageKey, SyncRegistration, SyncRegistrationId,
+    SyncState, conditions,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -86,6 +88,7 @@ pub enum Reason {
 }
 
 /// A condition that does not hold.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnmetCondition {
     /// `avoid-cellular` on a mobile network (R228).
@@ -121,12 +124,12 @@ impl Engine {
     /// All entries in the order in which they were made, with their states and reasons.
     pub fn sync_statuses(&self, now: Now) -> impl Iterator<Item = SyncStatus> + '_ {
         self.entries.iter().filter_map(move |(&id, entry)| {
-            let worker = self.workers.get(&entry.record.worker_registration)?;
+            let worker = &self.workers.get(&entry.owner)?.record;
             Some(SyncStatus {
-                registration: entry.record.clone(),
+                registration: entry.record(id),
                 storage_key: worker.storage_key.clone(),
                 scope: worker.scope.clone(),
-                state: state(entry, now),
+                state: state(self, entry, &worker.storage_key, now),
                 reasons: self.explain(id, now)?,
             })
         })
@@ -134,13 +137,15 @@ impl Engine {
 }
 
 /// The specification's name for the state of an entry.
-fn state(entry: &Entry, now: Now) -> SyncState {
+fn state(engine: &Engine, entry: &Entry, storage_key: &StorageKey, now: Now) -> SyncState {
+    let suspended = || engine.origin(storage_key).is_some_and(|origin| origin.extra == ExtraInterval::Never);
     match entry.phase {
         Phase::Pending => SyncState::Pending,
-        Phase::Firing(_) if entry.record.reregistered_while_firing => SyncState::ReregisteredWhileFiring,
+        Phase::Firing(_) if entry.reregistered_while_firing => SyncState::ReregisteredWhileFiring,
         Phase::Firing(_) => SyncState::Firing,
         Phase::Waiting(due) if due > now.mono => SyncState::Waiting,
-        Phase::Waiting(_) => SyncState::Pending,
+        Phase::Held if suspended() => SyncState::Suspended, // R113
+        Phase::Waiting(_) | Phase::Scheduled(_) | Phase::Held => SyncState::Pending,
     }
 }
 

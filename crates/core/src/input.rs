@@ -196,9 +196,9 @@ pub enum Input {
         /// Demands connectivity, and answers "other error" without it (D23).
         needs_network: bool,
     },
-    /// The host fires an entry of either kind now, whatever holds it back (R245). Answered with the outcome.
+    /// The host fires an entry of either kind now, whatever holds it back (R245).
     FireSync {
-        /// Answered with the outcome.
+        /// Answered when the event has ended: with the outcome for a one-off entry, with the status for a periodic one.
         request: RequestId,
         /// Which entry.
         sync: SyncRegistrationId,
@@ -212,12 +212,12 @@ pub enum Input {
     },
     /// The host has everything fired that may fire now, and is told when those events have ended (R182).
     FireDue {
-        /// Answered with the number of events.
+        /// Answered with the number of events, those included that ran already.
         request: RequestId,
     },
 }
 
-/// What a client is (service worker specification, "frame type").
+/// What a client is (service worker specification, "frame type", whose list is complete).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrameType {
     /// A window or tab.
@@ -261,7 +261,8 @@ impl Connection {
     }
 }
 
-/// The permissions that the engine knows.
+/// The permissions that the engine knows: those of the two APIs, and the one that an attempt limit depends on. Complete,
+/// because stores and tools must handle each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PermissionName {
     /// `background-sync`: granted unless stated otherwise (R135).
@@ -272,7 +273,7 @@ pub enum PermissionName {
     Notifications,
 }
 
-/// The state of a permission (Permissions specification).
+/// The state of a permission (Permissions specification, whose list is complete).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PermissionState {
     /// Allowed.
@@ -283,7 +284,7 @@ pub enum PermissionState {
     Prompt,
 }
 
-/// How a dispatched event ended.
+/// How a dispatched event ended. Complete: it reached the worker and succeeded or failed, or it did not reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// Every lifetime promise was fulfilled, or there was none.

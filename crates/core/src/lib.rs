@@ -50,18 +50,30 @@
 extern crate alloc;
 
 mod activity;
+mod audit;
 mod client;
+mod coalesce;
 mod conditions;
 mod config;
+mod dispatch;
 mod engine;
+mod entry;
 mod error;
 mod explain;
 mod id;
 mod input;
+mod invariants;
+mod journal;
+mod limits;
 mod one_shot;
 mod options;
+mod origin;
+mod periodic;
 mod permission;
+mod phase;
 mod registration;
+mod removal;
+mod restore;
 mod retry;
 mod schedule;
 mod service_worker;
@@ -72,8 +84,10 @@ mod storage_key;
 mod tag;
 mod time;
 mod view;
+mod wakeup;
 
 pub use activity::{Activity, ActivityEvent};
+pub use audit::{EventCounts, OriginAudit};
 pub use config::{CoalescePolicy, Config, PeriodicDispatch};
 pub use engine::Engine;
 pub use error::{RegisterError, RegistrationLimit, RestoreError};
@@ -89,10 +103,11 @@ pub use options::{
 pub use registration::{
     ActiveWorker, SyncKind, SyncOptions, SyncRegistration, SyncState, WorkerRegistration,
 };
-pub use schedule::{Wakeup, WakeupReason};
+
 pub use snapshot::{InFlight, LastRound, Snapshot};
 pub use status::SyncOperationStatus;
 pub use step::{Change, Dispatch, Durability, Effect, Resolution, Step, SyncRegistered};
 pub use storage_key::StorageKey;
 pub use tag::Tag;
 pub use time::{Monotonic, Now, Timestamp};
+pub use wakeup::{Wakeup, WakeupReason};

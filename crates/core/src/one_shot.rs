@@ -2,12 +2,14 @@
 //!
 //! Numbers in the bodies are the steps of sections 1.3 to 1.5 of the requirements, which restate that document.
 
-use crate::conditions::may_fire;
-use crate::engine::{Engine, Entry, Phase};
+use crate::dispatch::{fire_if_possible, outcome_event};
+use crate::engine::Engine;
+use crate::entry::{Entry, Phase};
+use crate::removal::remove;
 use crate::{
     ActivityEvent, AttemptId, AttemptOutcome, Change, Dispatch, Durability, Effect, FailureReason, Now,
-    PermissionName, RegisterError, RequestId, Resolution, Step, SyncKind, SyncOptions, SyncRegistered,
-    SyncRegistration, SyncRegistrationId, Tag, WorkerRegistrationId, retry,
+    OneShotOptions, PermissionName, RegisterError, RequestId, Resolution, Step, SyncKind, SyncOptions,
+    SyncRegistration, SyncRegistrationId, Tag, WorkerRegistrationId, limits, retry,
 };
 
 /// `sync.register(tag)`.
@@ -17,57 +19,35 @@ pub(crate) fn register(
     request: RequestId,
     registration: WorkerRegistrationId,
     tag: Tag,
+    options: OneShotOptions,
     step: &mut Step,
 ) {
-    if let Err(error) = check_register(engine, registration, &tag) {
+    let existing = engine.find_entry(registration, SyncKind::BackgroundSync, &tag);
+    if let Err(error) = check_register(engine, registration, &tag, &options, existing) {
         let event = ActivityEvent::RegistrationRefused { error: error.dom_exception_name() };
         engine.record(now, Some(registration), Some((SyncKind::BackgroundSync, tag)), event, step);
         step.effects.push(Effect::Reject(request, error));
         return;
     }
-    let key = (registration, SyncKind::BackgroundSync, tag);
-    let id = match engine.by_tag.get(&key) {
+    let id = match existing {
         // 4. An entry with this tag exists.
-        Some(&id) => {
-            let changed = reregister(engine, now, id, step);
+        Some(id) => {
+            let changed = reregister(engine, now, id, &options, step);
             step.effects.push(Effect::Resolve(request, Resolution::Done)); // 4.3
             if changed {
-                announce(engine, id, true, step); // R204, D26: not for a no-op
+                engine.announce(id, true, step); // R204, D26: not for a no-op
             }
             id
         }
         // 5. Otherwise: create, put it in the list, resolve, and then fire (R22, R24).
         None => {
-            let id = create(engine, now, key, step);
+            let id = create(engine, now, registration, tag, &options, step);
             step.effects.push(Effect::Resolve(request, Resolution::Done));
-            announce(engine, id, false, step);
+            engine.announce(id, false, step);
             id
         }
     };
     fire_if_possible(engine, now, id, step); // 4.4, 5: R23, R29
-}
-
-/// When the user agent becomes online, or anything else that entries wait for has changed: fire every `pending`
-/// entry, over all origins (R50, R74).
-pub(crate) fn fire_ready(engine: &mut Engine, now: Now, step: &mut Step) {
-    if !engine.connection.is_online() {
-        return; // R49: spares the walk through the list.
-    }
-    let ready: alloc::vec::Vec<SyncRegistrationId> = engine.ready.iter().copied().collect();
-    for id in ready {
-        fire_if_possible(engine, now, id, step);
-    }
-}
-
-/// The back-off delay of an entry is over: if it is still `waiting`, it becomes `pending` and fires if online
-/// (firing, step 5; R77, R84).
-pub(crate) fn delay_ended(engine: &mut Engine, now: Now, id: SyncRegistrationId, step: &mut Step) {
-    if let Some(entry) = engine.entries.get_mut(&id) {
-        entry.phase = Phase::Pending;
-        entry.record.not_before = None;
-        engine.ready.insert(id);
-        fire_if_possible(engine, now, id, step);
-    }
 }
 
 /// An attempt of an entry has ended: one atomic step with respect to `register` (firing, steps 4 and 5; R73).
@@ -81,71 +61,53 @@ pub(crate) fn attempt_ended(
 ) {
     // The entry may have gone with its worker registration: then a late result changes nothing (R161, D13).
     let Some(entry) = engine.entries.get_mut(&id) else { return };
-    let record = &mut entry.record;
-    let fires_again = record.reregistered_while_firing;
-    let next_attempt_ms = match outcome {
+    let fires_again = entry.reregistered_while_firing;
+    let mut next_attempt_ms = None;
+    match outcome {
         AttemptOutcome::NotDispatched => {
             // R54, D11: not counted, as if it had not been chosen.
-            record.interrupted_starts = record.interrupted_starts.saturating_sub(1);
-            None
+            entry.interrupted_starts = entry.interrupted_starts.saturating_sub(1);
         }
-        _ if fires_again => None,
-        AttemptOutcome::Succeeded { .. } => None,
-        AttemptOutcome::Failed { .. } => {
-            record.attempts += 1;
-            (!dispatch.last_chance).then(|| retry::delay_ms(&engine.config, id, record.attempts))
-        }
-    };
-    if !matches!(outcome, AttemptOutcome::NotDispatched) {
-        record.interrupted_starts = 0;
+        _ => entry.interrupted_starts = 0,
     }
     if fires_again {
         // 4, 5: `reregisteredWhileFiring` → `pending` with any result, counting anew (R68, R69, D3).
-        record.reregistered_while_firing = false;
-        record.attempts = 0;
+        entry.reregistered_while_firing = false;
+        entry.attempts = 0;
+    } else if matches!(outcome, AttemptOutcome::Failed { .. }) {
+        entry.attempts += 1;
+        let out_of_attempts = entry.attempts >= entry.attempts_max;
+        if !dispatch.last_chance && !out_of_attempts {
+            let delay_ms = retry::delay_ms(&engine.config, id, entry.attempts);
+            // R247: an event that took long must not push its retry beyond the latest time.
+            let left_ms = entry.expires().map_or(u64::MAX, |expires| expires.ms_since(now.mono));
+            next_attempt_ms = Some(delay_ms.min(left_ms)).filter(|&ms| ms > 0);
+        }
     }
 
-    let gone = match &outcome {
-        AttemptOutcome::NotDispatched => false,
-        _ if fires_again => false,
-        AttemptOutcome::Succeeded { .. } => true, // 4: R64
-        AttemptOutcome::Failed { .. } => next_attempt_ms.is_none(), // 5: R78
-    };
-    let gave_up = gone && matches!(outcome, AttemptOutcome::Failed { .. });
-    match (gone, next_attempt_ms) {
-        (false, Some(delay_ms)) => {
-            // 5: → `waiting`, the delay counting from the end of the failed attempt (R77, R91).
-            let due = now.mono.plus_ms(delay_ms);
-            record.not_before = Some(now.wall.plus_ms(delay_ms));
-            entry.phase = Phase::Waiting(due);
-            engine.schedule.add_retry(due, id);
-        }
-        (false, None) => {
-            entry.phase = Phase::Pending;
-            engine.ready.insert(id);
-        }
-        (true, _) => {}
-    }
-
-    let event = match outcome {
-        AttemptOutcome::Succeeded { handled } => ActivityEvent::Completed { handled },
-        AttemptOutcome::Failed { reason, message } => {
-            ActivityEvent::Failed { reason, message, next_attempt_ms }
-        }
-        AttemptOutcome::NotDispatched => ActivityEvent::NotDispatched,
-    };
-    let not_dispatched = matches!(event, ActivityEvent::NotDispatched);
-    record_of(engine, now, id, event, step);
+    let gone = !fires_again
+        && match &outcome {
+            AttemptOutcome::NotDispatched => false,
+            AttemptOutcome::Succeeded { .. } => true, // 4: R64
+            AttemptOutcome::Failed { .. } => next_attempt_ms.is_none(), // 5: R78
+        };
+    engine.record_of(now, id, outcome_event(&outcome, next_attempt_ms), step);
     if gone {
-        if gave_up {
-            record_of(engine, now, id, ActivityEvent::GaveUp, step);
+        if matches!(outcome, AttemptOutcome::Failed { .. }) {
+            engine.record_of(now, id, ActivityEvent::GaveUp, step);
         }
-        remove(engine, id);
+        engine.audit_completion(now, id);
+        remove(engine, now, id, step);
         step.changes.push(Change::RemoveSyncRegistration(id));
         return;
     }
-    put(engine, id, step);
-    if not_dispatched {
+    match next_attempt_ms {
+        // 5: → `waiting`, the delay counting from the end of the failed attempt (R77, R91).
+        Some(delay_ms) => wait(engine, now, id, delay_ms),
+        None => engine.enter_phase(id, Phase::Pending),
+    }
+    engine.put(id, step);
+    if matches!(outcome, AttemptOutcome::NotDispatched) {
         // News of the network will fire it. Should none come, it must not wait for ever.
         engine.schedule.recheck_at(now.mono.plus_ms(engine.config.redispatch_delay_ms));
     } else {
@@ -153,93 +115,99 @@ pub(crate) fn attempt_ended(
     }
 }
 
+/// The latest time of an entry has passed: it is dropped, unless its event runs, which then is its last (R247).
+pub(crate) fn expired(engine: &mut Engine, now: Now, id: SyncRegistrationId, step: &mut Step) {
+    let Some(entry) = engine.entries.get(&id) else { return };
+    if matches!(entry.phase, Phase::Firing(_)) {
+        return;
+    }
+    engine.record_of(now, id, ActivityEvent::Expired, step);
+    remove(engine, now, id, step);
+    step.changes.push(Change::RemoveSyncRegistration(id));
+}
+
+/// Whether no attempt would follow the next one if it failed (R79, R82).
+pub(crate) fn is_last_chance(engine: &Engine, now: Now, id: SyncRegistrationId, entry: &Entry) -> bool {
+    let attempt_number = entry.attempts.saturating_add(1);
+    let too_late = entry.expires().is_some_and(|expires| {
+        now.mono.plus_ms(retry::delay_ms(&engine.config, id, attempt_number)) > expires
+    });
+    attempt_number >= entry.attempts_max || too_late
+}
+
 /// Puts an entry back that was read from the store, or that ran on while the engine was lost.
-pub(crate) fn restore_entry(
+pub(crate) fn restore(
     engine: &mut Engine,
     now: Now,
-    record: SyncRegistration,
+    id: SyncRegistrationId,
     running: Option<AttemptId>,
     step: &mut Step,
 ) {
-    let id = record.id;
-    let key = (record.worker_registration, record.kind(), record.tag.clone());
-    engine.by_tag.insert(key, id);
-    let mut entry = Entry::new(record);
+    let Some(mut entry) = engine.entries.remove(&id) else { return };
+    let before = entry.record(id);
     // A record that claims to be out of attempts has at least its last one left: it was never removed.
-    entry.record.attempts_max = entry.record.attempts_max.max(1);
-    entry.record.attempts = entry.record.attempts.min(entry.record.attempts_max - 1);
+    entry.attempts_max = entry.attempts_max.max(1);
+    entry.attempts = entry.attempts.min(entry.attempts_max - 1);
+    let expires = entry.expires();
     if let Some(attempt) = running {
         entry.phase = Phase::Firing(attempt);
         engine.entries.insert(id, entry);
+        engine.set_expiry(id, expires);
         return;
     }
-    let before = entry.record.clone();
-    let record = &mut entry.record;
-    if record.reregistered_while_firing {
+    if entry.reregistered_while_firing {
         // The event that was running is gone; the wish that came during it is fresh (R30, D3).
-        record.reregistered_while_firing = false;
-        record.attempts = 0;
+        entry.reregistered_while_firing = false;
+        entry.attempts = 0;
     }
-    let times = record.interrupted_starts;
+    let times = entry.interrupted_starts;
     let mut crashed = None;
     if times >= engine.config.interrupted_starts_max {
         // R169, design decision 9: a worker that takes the process down with it must not do so for ever.
-        record.interrupted_starts = 0;
-        record.attempts += 1;
-        if record.attempts < record.attempts_max {
-            let delay_ms = retry::delay_ms(&engine.config, id, record.attempts);
-            record.not_before = Some(now.wall.plus_ms(delay_ms));
-            crashed = Some(Some(delay_ms));
-        } else {
-            crashed = Some(None);
-        }
+        entry.interrupted_starts = 0;
+        entry.attempts += 1;
+        let delay_ms = retry::delay_ms(&engine.config, id, entry.attempts);
+        let next_attempt_ms = (entry.attempts < entry.attempts_max).then_some(delay_ms);
+        entry.set_not_before(next_attempt_ms.map(|ms| now.wall.plus_ms(ms)));
+        crashed = Some(next_attempt_ms);
     }
     // R168: `pending` fires at start, a back-off goes on. D30: a clock that was set back delays by one full delay at most.
-    match record.not_before.map(|not_before| not_before.ms_since(now.wall)) {
-        Some(remaining_ms) if remaining_ms > 0 => {
-            let remaining_ms =
-                remaining_ms.min(retry::longest_delay_ms(&engine.config, record.attempts.max(1)));
-            let due = now.mono.plus_ms(remaining_ms);
-            entry.phase = Phase::Waiting(due);
-            engine.schedule.add_retry(due, id);
-        }
-        _ => {
-            record.not_before = None;
-            engine.ready.insert(id);
-        }
+    let remaining_ms = entry.not_before().map_or(0, |not_before| {
+        let longest_ms = match entry.attempts {
+            0 => not_before.ms_since(entry.registered_at), // R247
+            attempts => retry::longest_delay_ms(&engine.config, attempts),
+        };
+        not_before.ms_since(now.wall).min(longest_ms)
+    });
+    let phase = match remaining_ms {
+        0 => Phase::Pending,
+        ms => Phase::Waiting(now.mono.plus_ms(ms)),
+    };
+    if remaining_ms == 0 {
+        entry.set_not_before(None);
     }
-    let changed = entry.record != before;
+    let changed = entry.record(id) != before;
     engine.entries.insert(id, entry);
+    engine.enter_phase(id, phase);
+    if expires.is_some() {
+        engine.set_expiry(id, expires);
+    }
     if times > 0 {
-        record_of(engine, now, id, ActivityEvent::Interrupted { times }, step);
+        engine.record_of(now, id, ActivityEvent::Interrupted { times }, step);
     }
-    match crashed {
-        Some(next_attempt_ms) => {
-            let event =
-                ActivityEvent::Failed { reason: FailureReason::Crashed, message: None, next_attempt_ms };
-            record_of(engine, now, id, event, step);
-            if next_attempt_ms.is_none() {
-                record_of(engine, now, id, ActivityEvent::GaveUp, step);
-                remove(engine, id);
-                step.changes.push(Change::RemoveSyncRegistration(id));
-                return;
-            }
-            put(engine, id, step);
+    if let Some(next_attempt_ms) = crashed {
+        let event = ActivityEvent::Failed { reason: FailureReason::Crashed, message: None, next_attempt_ms };
+        engine.record_of(now, id, event, step);
+        if next_attempt_ms.is_none() {
+            engine.record_of(now, id, ActivityEvent::GaveUp, step);
+            remove(engine, now, id, step);
+            step.changes.push(Change::RemoveSyncRegistration(id));
+            return;
         }
-        None if changed => put(engine, id, step),
-        None => {}
     }
-}
-
-/// Takes an entry out of all indexes. Its running event, if any, goes on and is forgotten (D13).
-pub(crate) fn remove(engine: &mut Engine, id: SyncRegistrationId) {
-    let Some(entry) = engine.entries.remove(&id) else { return };
-    if let Phase::Waiting(due) = entry.phase {
-        engine.schedule.remove_retry(due, id);
+    if changed {
+        engine.put(id, step);
     }
-    engine.ready.remove(&id);
-    let kind = entry.record.kind();
-    engine.by_tag.remove(&(entry.record.worker_registration, kind, entry.record.tag));
 }
 
 /// Steps 1 to 3: the checks in the order that the specification gives (R20, R31).
@@ -247,48 +215,54 @@ fn check_register(
     engine: &Engine,
     registration: WorkerRegistrationId,
     tag: &Tag,
+    options: &OneShotOptions,
+    existing: Option<SyncRegistrationId>,
 ) -> Result<(), RegisterError> {
-    let worker = engine.workers.get(&registration).ok_or(RegisterError::NoRegistration)?; // R37
-    if worker.active.is_none() {
-        return Err(RegisterError::NoActiveWorker); // 1: R16
+    let enabled = engine.config.background_sync_enabled;
+    engine.check_may_register(registration, PermissionName::BackgroundSync, enabled)?; // 1–3: R16, R17, R18
+    limits::check_tag(engine, tag)?; // R33
+    if let Some(latest_ms) = options.latest_ms
+        && latest_ms <= options.earliest_ms
+    {
+        return Err(RegisterError::EmptyWindow { earliest_ms: options.earliest_ms, latest_ms });
     }
-    let granted = engine.permissions.granted(&worker.storage_key, PermissionName::BackgroundSync);
-    if !granted || !engine.config.background_sync_enabled {
-        return Err(RegisterError::PermissionDenied); // 2: R17
-    }
-    if !engine.clients.has_window(&worker.storage_key) {
-        return Err(RegisterError::NoWindow); // 3: R18
-    }
-    match engine.config.tag_bytes_max {
-        Some(bytes_max) if tag.len_bytes() > bytes_max => {
-            Err(RegisterError::TagTooLong { bytes: tag.len_bytes(), bytes_max }) // R33, D4
-        }
-        _ => Ok(()),
+    match existing {
+        Some(_) => Ok(()),
+        None => limits::check_room(engine, registration),
     }
 }
 
 /// Step 4: what a second registration does to an entry. Returns whether it changed anything.
-fn reregister(engine: &mut Engine, now: Now, id: SyncRegistrationId, step: &mut Step) -> bool {
-    let Some(entry) = engine.entries.get_mut(&id) else { return false };
+fn reregister(
+    engine: &mut Engine,
+    now: Now,
+    id: SyncRegistrationId,
+    options: &OneShotOptions,
+    step: &mut Step,
+) -> bool {
+    let Some(entry) = engine.entries.get(&id) else { return false };
+    let asks = options.earliest_ms > 0 || options.latest_ms.is_some();
+    let changes_options = entry.conditions != options.conditions || asks || entry.not_after().is_some();
     match entry.phase {
+        // 4.2: R30
+        Phase::Firing(_) if !entry.reregistered_while_firing || changes_options => {
+            if let Some(entry) = engine.entries.get_mut(&id) {
+                entry.reregistered_while_firing = true;
+                entry.conditions = options.conditions;
+            }
+            set_latest(engine, now, id, options);
+        }
         // 4.1: cuts the back-off short (R29, D2) and counts anew (D3).
-        Phase::Waiting(due) => {
-            engine.schedule.remove_retry(due, id);
-            engine.ready.insert(id);
-            entry.phase = Phase::Pending;
-            entry.record.not_before = None;
-            entry.record.attempts = 0;
-        }
-        // 4.2
-        Phase::Firing(_) if !entry.record.reregistered_while_firing => {
-            entry.record.reregistered_while_firing = true; // R30
-        }
-        Phase::Firing(_) | Phase::Pending => return false, // R26, R27
+        Phase::Waiting(_) => renew(engine, now, id, options),
+        Phase::Pending if changes_options => renew(engine, now, id, options),
+        _ => return false, // R26, R27
     }
-    entry.record.registered_at = now.wall;
-    put(engine, id, step);
+    if let Some(entry) = engine.entries.get_mut(&id) {
+        entry.registered_at = now.wall;
+    }
+    engine.put(id, step);
     step.durability = Durability::Strict;
-    record_of(engine, now, id, ActivityEvent::Reregistered, step);
+    engine.record_of(now, id, ActivityEvent::Reregistered, step);
     true
 }
 
@@ -296,104 +270,63 @@ fn reregister(engine: &mut Engine, now: Now, id: SyncRegistrationId, step: &mut 
 fn create(
     engine: &mut Engine,
     now: Now,
-    key: (WorkerRegistrationId, SyncKind, Tag),
+    owner: WorkerRegistrationId,
+    tag: Tag,
+    options: &OneShotOptions,
     step: &mut Step,
 ) -> SyncRegistrationId {
     let id = SyncRegistrationId(engine.next_id());
-    let (worker_registration, _, tag) = key.clone();
-    let notifications = engine
-        .workers
-        .get(&worker_registration)
-        .is_some_and(|worker| engine.permissions.granted(&worker.storage_key, PermissionName::Notifications));
-    let attempts_max = match notifications {
-        true => engine.config.attempts_max_with_notifications, // R83
-        false => engine.config.attempts_max,                   // R81
-    };
     let record = SyncRegistration {
         id,
-        worker_registration,
+        worker_registration: owner,
         tag,
         options: SyncOptions::OneShot,
         registered_at: now.wall,
         attempts: 0,
         interrupted_starts: 0,
-        attempts_max,
+        attempts_max: engine.attempts_max(owner), // R83
         not_before: None,
         not_after: None,
-        conditions: crate::Conditions::default(),
+        conditions: options.conditions,
         network: None,
         reregistered_while_firing: false,
     };
-    engine.entries.insert(id, Entry::new(record));
-    engine.by_tag.insert(key, id);
-    engine.ready.insert(id);
-    put(engine, id, step);
+    engine.insert_entry(id, Entry::new(record, now));
+    renew(engine, now, id, options);
+    engine.put(id, step);
     step.durability = Durability::Strict;
-    record_of(engine, now, id, ActivityEvent::Registered { min_interval_ms: None }, step);
+    engine.record_of(now, id, ActivityEvent::Registered { min_interval_ms: None }, step);
     id
 }
 
-/// Section 1.5: fires one entry, if it is `pending` and nothing speaks against it.
-fn fire_if_possible(engine: &mut Engine, now: Now, id: SyncRegistrationId, step: &mut Step) {
-    let Some(entry) = engine.entries.get(&id) else { return };
-    if !entry.is_one_shot() || !may_fire(engine, entry, now) {
-        return; // R49, R63
-    }
-    let record = &entry.record;
-    let Some(worker) = engine.workers.get(&record.worker_registration) else { return };
-    let Some(active) = worker.active else { return };
-    let background = !engine.clients.has_window(&worker.storage_key); // R143
-    let attempt_number = record.attempts + 1;
-    let last_chance = attempt_number >= record.attempts_max; // R79, R82
-    let dispatch = Dispatch {
-        attempt: AttemptId(0),
-        registration: record.worker_registration,
-        worker: active.id,
-        kind: SyncKind::BackgroundSync,
-        tag: record.tag.clone(),
-        last_chance,
-        timeout_ms: engine.event_duration_max_ms(SyncKind::BackgroundSync, last_chance),
-        needs_network: true,
-    };
-    let event = ActivityEvent::Dispatched { last_chance, attempt: attempt_number, background };
-    record_of(engine, now, id, event, step);
-    let attempt = engine.begin_attempt(now, Some(id), alloc::vec::Vec::new(), dispatch, step); // 2
-    if let Some(entry) = engine.entries.get_mut(&id) {
-        entry.phase = Phase::Firing(attempt); // 1
-        entry.record.interrupted_starts += 1; // until it ends (R169)
-        engine.ready.remove(&id);
-        put(engine, id, step);
-    }
-}
-
-fn announce(engine: &Engine, id: SyncRegistrationId, reregistration: bool, step: &mut Step) {
-    if let Some(entry) = engine.entries.get(&id) {
-        let registration = entry.record.clone();
-        step.effects.push(Effect::Announce(SyncRegistered { registration, reregistration }));
-    }
-}
-
-/// Writes the entry as it is now. Several writes of one entry in a row become one.
-fn put(engine: &Engine, id: SyncRegistrationId, step: &mut Step) {
-    let Some(entry) = engine.entries.get(&id) else { return };
-    let change = Change::PutSyncRegistration(entry.record.clone());
-    let recent = step.changes.iter_mut().rev().take(3);
-    for earlier in recent {
-        match earlier {
-            Change::PutSyncRegistration(record) if record.id == id => {
-                *earlier = change;
-                return;
-            }
-            Change::Record(_) => {}
-            _ => break,
+/// The entry starts afresh with these options: `pending`, or waiting for its earliest time (R247).
+fn renew(engine: &mut Engine, now: Now, id: SyncRegistrationId, options: &OneShotOptions) {
+    engine.leave_phase(id);
+    let Some(entry) = engine.entries.get_mut(&id) else { return };
+    entry.phase = Phase::Held; // It is in no set until it enters its new state.
+    entry.attempts = 0;
+    entry.conditions = options.conditions;
+    match options.earliest_ms {
+        0 => {
+            entry.set_not_before(None);
+            engine.enter_phase(id, Phase::Pending);
         }
+        earliest_ms => wait(engine, now, id, earliest_ms),
     }
-    step.changes.push(change);
+    set_latest(engine, now, id, options);
 }
 
-fn record_of(engine: &Engine, now: Now, id: SyncRegistrationId, event: ActivityEvent, step: &mut Step) {
-    if let Some(entry) = engine.entries.get(&id) {
-        let sync = (entry.record.kind(), entry.record.tag.clone());
-        engine.record(now, Some(entry.record.worker_registration), Some(sync), event, step);
+fn set_latest(engine: &mut Engine, now: Now, id: SyncRegistrationId, options: &OneShotOptions) {
+    if let Some(entry) = engine.entries.get_mut(&id) {
+        entry.set_not_after(options.latest_ms.map(|ms| now.wall.plus_ms(ms)));
     }
+    engine.set_expiry(id, options.latest_ms.map(|ms| now.mono.plus_ms(ms)));
+}
+
+/// The entry waits for a delay to pass; the store knows its end by the wall clock (R167).
+fn wait(engine: &mut Engine, now: Now, id: SyncRegistrationId, delay_ms: u64) {
+    if let Some(entry) = engine.entries.get_mut(&id) {
+        entry.set_not_before(Some(now.wall.plus_ms(delay_ms)));
+    }
+    engine.enter_phase(id, Phase::Waiting(now.mono.plus_ms(delay_ms)));
 }

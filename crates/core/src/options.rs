@@ -14,6 +14,7 @@ pub struct Conditions {
 }
 
 /// The older explainer's `networkState`. The order is that of strictness: of two conditions the greater one wins (R237).
+/// Complete: the explainer's three values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NetworkCondition {
     /// `'any'`: events also run while offline (R229).
@@ -25,7 +26,7 @@ pub enum NetworkCondition {
     AvoidCellular,
 }
 
-/// The older explainer's `powerState`, ordered as [`NetworkCondition`] is.
+/// The older explainer's `powerState`, ordered as [`NetworkCondition`] is. Complete: the explainer's two values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PowerCondition {
     /// `'auto'`: events may drain a battery.
@@ -83,6 +84,7 @@ impl Default for Power {
 }
 
 /// What the host adds to the smallest interval of one origin (R112), for instance by how much the user cares for it.
+/// Complete: the specification's number of milliseconds, or Infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExtraInterval {
     /// This many milliseconds more.

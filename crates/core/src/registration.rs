@@ -5,7 +5,7 @@ use crate::{
 };
 use alloc::string::String;
 
-/// The two sync APIs (R184; the numbers are WebView2's).
+/// The two sync APIs (R184; the numbers are WebView2's). There are no others, so the list is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum SyncKind {
@@ -71,7 +71,7 @@ pub struct SyncRegistration {
     pub reregistered_while_firing: bool,
 }
 
-/// What differs between the kinds.
+/// What differs between the kinds. Complete, as [`SyncKind`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncOptions {
     /// A one-off entry has no options.

@@ -17,27 +17,49 @@ pub(crate) fn longest_delay_ms(config: &Config, attempts: u32) -> u64 {
     base.saturating_add(jitter_span_ms(config, base))
 }
 
+/// The same for a periodic entry (R129).
+pub(crate) fn periodic_delay_ms(config: &Config, sync: SyncRegistrationId, attempts: u32) -> u64 {
+    let base = periodic_base_delay_ms(config, attempts);
+    let random = mix(config.jitter_seed ^ mix(sync.0 ^ mix(u64::from(attempts))));
+    base.saturating_add(scale(jitter_span_ms(config, base), random))
+}
+
+/// The same as [`longest_delay_ms`] for a periodic entry.
+pub(crate) fn periodic_longest_delay_ms(config: &Config, attempts: u32) -> u64 {
+    let base = periodic_base_delay_ms(config, attempts);
+    base.saturating_add(jitter_span_ms(config, base))
+}
+
+/// R129: 5 min, 15 min, …
+pub(crate) fn periodic_base_delay_ms(config: &Config, attempts: u32) -> u64 {
+    grown_ms(config, config.periodic_retry_delay_initial_ms, attempts)
+}
+
 /// R80, R81: exponential, capped.
 fn base_delay_ms(config: &Config, attempts: u32) -> u64 {
+    grown_ms(config, config.retry_delay_initial_ms, attempts)
+}
+
+fn grown_ms(config: &Config, initial_ms: u64, attempts: u32) -> u64 {
     let factor = u64::from(config.retry_delay_factor).saturating_pow(attempts.saturating_sub(1));
-    config.retry_delay_initial_ms.saturating_mul(factor).min(config.retry_delay_max_ms)
+    initial_ms.saturating_mul(factor).min(config.retry_delay_max_ms)
 }
 
 fn jitter_span_ms(config: &Config, base: u64) -> u64 {
     scale_percent(base, config.retry_jitter_percent)
 }
 
-fn scale_percent(value: u64, percent: u32) -> u64 {
+pub(crate) fn scale_percent(value: u64, percent: u32) -> u64 {
     u64::try_from(u128::from(value) * u128::from(percent) / 100).unwrap_or(u64::MAX)
 }
 
 /// `value` times a fraction in [0, 1) given as 64 random bits.
-fn scale(value: u64, random: u64) -> u64 {
+pub(crate) fn scale(value: u64, random: u64) -> u64 {
     ((u128::from(value) * u128::from(random)) >> 64) as u64
 }
 
 /// SplitMix64's finaliser: spreads neighbouring numbers over all 64 bits.
-fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -1,9 +1,10 @@
 //! Worker registrations, as far as sync registrations depend on them (R61, R161–R164).
 
 use crate::engine::Engine;
+use crate::entry::Worker;
 use crate::{
     ActiveWorker, ActivityEvent, Change, Durability, Effect, Now, RegisterError, RequestId, Resolution, Step,
-    StorageKey, SyncRegistrationId, WorkerRegistration, WorkerRegistrationId, one_shot,
+    StorageKey, SyncRegistrationId, WorkerRegistration, WorkerRegistrationId, dispatch, periodic, removal,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -28,7 +29,7 @@ impl Engine {
                 let event = ActivityEvent::WorkerRegistered { scope: scope.clone() };
                 let worker = WorkerRegistration { id, storage_key, scope, script_url, active: None };
                 self.by_scope.insert(key, id);
-                self.workers.insert(id, worker.clone());
+                self.workers.insert(id, Worker::new(worker.clone()));
                 step.changes.push(Change::PutWorkerRegistration(worker));
                 step.durability = Durability::Strict;
                 self.record(now, Some(id), None, event, step);
@@ -48,7 +49,9 @@ impl Engine {
         step: &mut Step,
     ) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
+        let worker = &mut worker.record;
         let activated = active.is_some_and(|new| new.activated);
+        let was_activated = worker.active.is_some_and(|old| old.activated);
         let before = (worker.active, worker.script_url.clone());
         worker.active = active;
         if let Some(script_url) = script_url {
@@ -61,7 +64,13 @@ impl Engine {
         step.durability = Durability::Strict;
         if activated {
             self.record(now, Some(id), None, ActivityEvent::WorkerActivated, step);
-            one_shot::fire_ready(self, now, step); // R61
+        }
+        if activated != was_activated {
+            periodic::replan_worker(self, now, id);
+        }
+        if activated {
+            dispatch::fire_ready(self, now, step); // R61
+            periodic::run(self, now, false, step);
         }
     }
 
@@ -89,40 +98,26 @@ impl Engine {
         storage_key: &StorageKey,
         step: &mut Step,
     ) {
-        let first = (storage_key.clone(), String::new());
-        let of_key = self.by_scope.range(first..).take_while(|((key, _), _)| key == storage_key);
-        let ids: Vec<WorkerRegistrationId> = of_key.map(|(_, &id)| id).collect();
+        let ids: Vec<WorkerRegistrationId> = self.workers_of(storage_key).collect();
         for id in ids {
             self.remove_with_entries(now, id, step);
         }
+        self.forget_last_fire(storage_key, step);
         step.effects.push(Effect::Resolve(request, Resolution::Done));
     }
 
     fn remove_with_entries(&mut self, now: Now, id: WorkerRegistrationId, step: &mut Step) {
-        let owned: Vec<SyncRegistrationId> = self.entries_of(id).collect();
-        for sync in owned {
-            if let Some(entry) = self.entries.get(&sync) {
-                let concerned = (entry.record.kind(), entry.record.tag.clone());
-                self.record(now, Some(id), Some(concerned), ActivityEvent::Removed, step);
-            }
-            one_shot::remove(self, sync);
+        let owned: Vec<SyncRegistrationId> =
+            self.workers.get(&id).map_or_else(Vec::new, |worker| worker.entries().to_vec());
+        for sync in owned.into_iter().rev() {
+            self.record_of(now, sync, ActivityEvent::Removed, step);
+            removal::remove(self, now, sync, step);
         }
         self.record(now, Some(id), None, ActivityEvent::WorkerUnregistered, step);
         if let Some(worker) = self.workers.remove(&id) {
-            self.by_scope.remove(&(worker.storage_key, worker.scope));
+            self.by_scope.remove(&(worker.record.storage_key, worker.record.scope));
         }
         step.changes.push(Change::RemoveWorkerRegistration(id));
         step.durability = Durability::Strict;
-    }
-
-    fn entries_of(&self, id: WorkerRegistrationId) -> impl Iterator<Item = SyncRegistrationId> + '_ {
-        let kinds = [crate::SyncKind::BackgroundSync, crate::SyncKind::PeriodicSync];
-        kinds.into_iter().flat_map(move |kind| {
-            let first = (id, kind, crate::Tag::from(""));
-            self.by_tag
-                .range(first..)
-                .take_while(move |((owner, of_kind, _), _)| *owner == id && *of_kind == kind)
-                .map(|(_, &sync)| sync)
-        })
     }
 }

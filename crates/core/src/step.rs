@@ -25,7 +25,7 @@ impl Step {
     }
 }
 
-/// The two classes of writes (design decision 2).
+/// The two classes of writes (design decision 2). Complete: a store that knew only some of them would lose data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
     /// Survives the death of the process; a power cut may undo it, and then an event only fires again.
@@ -35,7 +35,7 @@ pub enum Durability {
     Strict,
 }
 
-/// One write.
+/// One write. A new kind of write is a breaking change on purpose: a store that did not know it would lose data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Insert or replace a worker registration.
@@ -83,6 +83,7 @@ pub enum Effect {
 }
 
 /// The answer to a request.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
     /// Done; `undefined` to a script.
@@ -95,7 +96,7 @@ pub enum Resolution {
     Outcome(AttemptOutcome),
     /// How the periodic event that the host dispatched ended (R201: also a failed one is an answer).
     Status(SyncOperationStatus),
-    /// How many events were fired, all of which have ended (R182).
+    /// How many events were fired or ran already, all of which have ended (R182).
     Fired {
         /// How many.
         events: usize,

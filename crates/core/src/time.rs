@@ -43,6 +43,36 @@ impl Monotonic {
     }
 }
 
+/// A moment on the monotonic axis that may lie before the start of the process: what a wall-clock time of the store
+/// becomes when it is read (D30).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Moment(pub(crate) i64);
+
+impl Now {
+    /// The present on the monotonic axis.
+    pub(crate) fn moment(self) -> Moment {
+        Moment(i64::try_from(self.mono.0).unwrap_or(i64::MAX))
+    }
+
+    /// Where a stored wall-clock time lies. A time in the future means that the clock was set back: it counts as now, so
+    /// that a jump delays by one full delay at most (D30, R174).
+    pub(crate) fn moment_of(self, time: Timestamp) -> Moment {
+        let age = i64::try_from(self.wall.ms_since(time)).unwrap_or(i64::MAX);
+        Moment(self.moment().0.saturating_sub(age))
+    }
+}
+
+impl Moment {
+    pub(crate) fn plus_ms(self, ms: u64) -> Moment {
+        Moment(self.0.saturating_add_unsigned(ms))
+    }
+
+    /// Milliseconds from `earlier` to this moment; 0 if `earlier` is later.
+    pub(crate) fn ms_since(self, earlier: Moment) -> u64 {
+        if self <= earlier { 0 } else { self.0.abs_diff(earlier.0) }
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ms", self.0)

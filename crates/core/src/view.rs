@@ -1,14 +1,16 @@
 //! Looking at single parts of the state, for hosts.
 
+use crate::entry::Worker;
 use crate::{
-    Engine, PermissionName, PermissionState, StorageKey, SyncKind, SyncRegistration, Tag, WorkerRegistration,
+    Engine, PermissionName, PermissionState, StorageKey, SyncKind, SyncRegistration, WorkerRegistration,
     WorkerRegistrationId,
 };
+use alloc::vec::Vec;
 
 impl Engine {
     /// One worker registration.
     pub fn worker_registration(&self, id: WorkerRegistrationId) -> Option<&WorkerRegistration> {
-        self.workers.get(&id)
+        self.workers.get(&id).map(|worker| &worker.record)
     }
 
     /// All entries of one kind of a worker registration, whatever their state, in the order of their tags.
@@ -16,13 +18,15 @@ impl Engine {
         &self,
         registration: WorkerRegistrationId,
         kind: SyncKind,
-    ) -> impl Iterator<Item = SyncRegistration> + '_ {
-        let first = (registration, kind, Tag::from("")); // The empty tag is the smallest.
-        self.by_tag
-            .range(first..)
-            .take_while(move |((owner, of_kind, _), _)| *owner == registration && *of_kind == kind)
-            .filter_map(|(_, id)| self.entries.get(id))
-            .map(|entry| entry.record.clone())
+    ) -> impl Iterator<Item = SyncRegistration> {
+        let ids = self.workers.get(&registration).map_or(&[][..], Worker::entries);
+        let mut found: Vec<SyncRegistration> = ids
+            .iter()
+            .filter_map(|&id| Some(self.entries.get(&id)?.record(id)))
+            .filter(|entry| entry.kind() == kind)
+            .collect();
+        found.sort_unstable_by(|a, b| a.tag.cmp(&b.tag));
+        found.into_iter()
     }
 
     /// The state of a permission: as stated, or its default.

@@ -18,6 +18,7 @@ fn nothing_fires_before_the_network_is_known() {
     );
 }
 
+// CR: FiresOnNetworkChange, MultipleRegistrationsFireOnNetworkChange, RegistrationDelaysForNetwork
 #[test] // R50
 fn coming_online_fires_every_pending_entry_over_all_origins() {
     let mut world = World::new();
@@ -30,6 +31,7 @@ fn coming_online_fires_every_pending_entry_over_all_origins() {
     assert_eq!(world.running_tags(), ["a", "b"]);
 }
 
+// CR: ConditionsMetOnline
 #[test] // R53
 fn an_unknown_kind_of_network_is_online() {
     for (connection, fires) in [
@@ -114,6 +116,7 @@ fn a_flapping_network_causes_one_dispatch() {
     assert_eq!(dispatched, 1);
 }
 
+// CR: DelayMidSync
 #[test] // D10
 fn losing_the_network_during_an_event_changes_nothing() {
     let mut world = World::online();

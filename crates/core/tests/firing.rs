@@ -86,6 +86,7 @@ fn every_kind_of_failure_is_a_failed_attempt() {
     }
 }
 
+// CR: ReregisterMidSyncFirstAttemptFails, ReregisterMidSyncFirstAttemptSucceeds
 #[test] // R68, R69
 fn registered_again_while_firing_it_fires_again_at_once_with_any_result() {
     for succeeds in [true, false] {
@@ -119,6 +120,7 @@ fn registered_again_while_firing_it_waits_for_the_network() {
     assert_eq!(world.running_tags(), ["a"]);
 }
 
+// CR: ThreeAttempts, WaitsFullDelayTime, FailedRegistrationShouldBeRemoved, OneShotSyncMultipleAttempts, ScheduleInvokesCallback
 #[test] // R77, R79, R80, R81, R91
 fn three_attempts_with_five_and_fifteen_minutes_between() {
     let mut world = firing();
@@ -137,6 +139,7 @@ fn three_attempts_with_five_and_fifteen_minutes_between() {
     assert_eq!(world.events().last(), Some(&&ActivityEvent::GaveUp));
 }
 
+// CR: LastChance, OneAttempt, TwoAttempts
 #[test] // R82, D32
 fn the_last_attempt_has_the_last_chance_whatever_the_maximum() {
     for attempts_max in 1..=4 {
@@ -154,6 +157,7 @@ fn the_last_attempt_has_the_last_chance_whatever_the_maximum() {
     }
 }
 
+// CR: MaxSyncAttemptsWithNotificationPermission
 #[test] // R83
 fn origins_with_notification_permission_have_their_own_maximum() {
     let config = Config { attempts_max_with_notifications: 1, ..Config::default() };
@@ -211,6 +215,7 @@ fn a_registration_between_two_results_is_never_lost() {
     }
 }
 
+// CR: UnregisterServiceWorkerMidSync
 #[test] // R76, R161, D13
 fn an_entry_whose_registration_is_gone_is_dropped_and_a_late_result_ignored() {
     let mut world = firing();

@@ -136,6 +136,7 @@ proptest! {
         prop_assert_eq!(&first.stored_syncs, &second.stored_syncs);
     }
 
+    // CR: AllTestsEventuallyFire
     #[test] // R167: liveness after any history
     fn every_entry_is_fired_or_lawfully_dropped_in_the_end(actions in proptest::collection::vec(action(), 0..60)) {
         let mut world = World::new();

@@ -16,12 +16,14 @@ fn check_refused(prepare: impl FnOnce(&mut World), tag: &str, expected: Register
     assert!(world.running.is_empty() && world.announced.is_empty()); // R189
 }
 
+// CR: oneshot-register-failure-worker-not-activated
 #[test] // R16
 fn without_an_active_worker_it_is_an_invalid_state() {
     let installing = |world: &mut World| world.set_active(WorkerRegistrationId(1), None);
     check_refused(installing, "a", RegisterError::NoActiveWorker, "InvalidStateError");
 }
 
+// CR: DenyWhenFeatureDisabled, TestBlockOrigin
 #[test] // R17, R142
 fn denied_or_disabled_it_is_not_allowed() {
     for state in [PermissionState::Denied, PermissionState::Prompt] {
@@ -32,6 +34,7 @@ fn denied_or_disabled_it_is_not_allowed() {
     assert_eq!(world.register("a"), Err(RegisterError::PermissionDenied));
 }
 
+// CR: RegisterFromServiceWorkerWithoutMainFrameHost, RegisterFromIFrameWithoutMainFrameHost
 #[test] // R18, D27
 fn without_a_window_of_the_origin_it_is_an_invalid_access() {
     let close = |world: &mut World| world.close(1);
@@ -45,6 +48,7 @@ fn without_a_window_of_the_origin_it_is_an_invalid_access() {
     check_refused(only_others, "a", RegisterError::NoWindow, "InvalidAccessError");
 }
 
+// CR: BackgroundSyncBrowserTest.RegisterFromUncontrolledDocument, oneshot
 #[test] // R19, D27
 fn any_top_level_or_auxiliary_window_of_the_origin_will_do() {
     for frame_type in [FrameType::TopLevel, FrameType::Auxiliary] {
@@ -53,6 +57,18 @@ fn any_top_level_or_auxiliary_window_of_the_origin_will_do() {
         world.open_client(ORIGIN, frame_type);
         assert_eq!(world.register("a"), Ok(()));
     }
+}
+
+// CR: RegisterFromIFrameWithMainFrameHost, RegisterFromIFrameWithTopLevelFrameForOrigin
+#[test] // R34
+fn a_frame_in_a_foreign_page_needs_a_window_of_its_own_origin_beside_it() {
+    let mut world = World::online();
+    world.close(1);
+    world.open_window("https://other.example");
+    world.open_client(ORIGIN, FrameType::Nested);
+    assert_eq!(world.register("a"), Err(RegisterError::NoWindow));
+    world.open_window(ORIGIN);
+    assert_eq!(world.register("a"), Ok(()));
 }
 
 #[test] // R20, D1
@@ -70,6 +86,7 @@ fn the_first_failing_check_names_the_error() {
     assert_eq!(world.register("a"), Ok(()));
 }
 
+// CR: Register, RegistrationIntact
 #[test] // R22
 fn a_new_tag_makes_one_pending_entry() {
     let mut world = World::new();
@@ -79,6 +96,7 @@ fn a_new_tag_makes_one_pending_entry() {
     assert_eq!(world.last_durability, Durability::Strict);
 }
 
+// CR: FiresOnRegistration, RegisterAndWaitToFireUntilResolved
 #[test] // R23, R24, R187
 fn online_it_is_resolved_announced_and_then_fired() {
     let mut world = World::online();
@@ -96,6 +114,7 @@ fn online_it_is_resolved_announced_and_then_fired() {
     assert!(!world.announced[0].reregistration);
 }
 
+// CR: ReregisterSecond, OverwritePendingRegistration, RegistrationEqualsTag
 #[test] // R26, R204
 fn a_pending_tag_is_left_alone() {
     let mut world = World::new();
@@ -120,6 +139,7 @@ fn five_registrations_while_offline_give_one_event() {
     assert!(world.running.is_empty() && world.tags().is_empty());
 }
 
+// CR: TwoRegistrations
 #[test] // R28, R74, R75
 fn different_tags_give_separate_events_at_the_same_time() {
     let mut world = World::new();
@@ -134,6 +154,7 @@ fn different_tags_give_separate_events_at_the_same_time() {
     assert_eq!(world.tags(), ["b"]);
 }
 
+// CR: FailedRegistrationReregisteredAndFires
 #[test] // R29, D2, D3
 fn registering_a_waiting_tag_fires_at_once_and_counts_anew() {
     let mut world = World::online();
@@ -227,12 +248,14 @@ fn tags_keep_their_units() {
     assert_eq!(world.running[0].tag.to_utf16(), tag.to_utf16());
 }
 
+// CR: RegisterWithoutLiveSWRegistration, UnregisterServiceWorkerDuringSyncRegistration
 #[test] // R37
 fn a_registration_that_is_gone_is_an_invalid_state() {
     let unregister = |world: &mut World| assert_eq!(world.unregister(WorkerRegistrationId(1)), Ok(()));
     check_refused(unregister, "a", RegisterError::NoRegistration, "InvalidStateError");
 }
 
+// CR: GetRegistrationExisting, GetRegistrationsTwo, GetRegistrationNonExisting, GetRegistrationsZero
 #[test] // R39, R42
 fn get_tags_lists_every_state_and_needs_nothing() {
     let mut world = World::online();

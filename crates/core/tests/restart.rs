@@ -5,6 +5,7 @@ mod world;
 use wakeworker_core::*;
 use world::{ORIGIN, World};
 
+// CR: RebootRecovery, FiresOnManagerRestart
 #[test] // R167, R168
 fn a_pending_entry_fires_at_start_when_online() {
     let mut world = World::new();
@@ -15,6 +16,19 @@ fn a_pending_entry_fires_at_start_when_online() {
     assert_eq!(world.running_tags(), ["a"], "with no page open"); // R62
 }
 
+// CR: RebootRecoveryTwoServiceWorkers
+#[test] // R32, R167
+fn entries_of_two_worker_registrations_are_both_there_after_a_restart() {
+    let mut world = World::new();
+    let second = world.add_worker(ORIGIN, "/second/");
+    assert_eq!(world.register("a"), Ok(()));
+    assert_eq!(world.register_at(second, "a".into()), Ok(()));
+    world.crash();
+    world.network(Connection::Wifi);
+    assert_eq!(world.running_tags(), ["a", "a"]);
+}
+
+// CR: RetryOnBrowserRestart
 #[test] // R167, R168
 fn a_back_off_goes_on_where_it_was() {
     let mut world = World::online();
@@ -30,6 +44,7 @@ fn a_back_off_goes_on_where_it_was() {
     assert_eq!(world.stored_syncs.values().map(|sync| sync.attempts).collect::<Vec<_>>(), [1]);
 }
 
+// CR: RetryIfClosedMidSync
 #[test] // R169, D12, design decision 9
 fn crashes_are_not_counted_until_there_are_too_many_in_a_row() {
     let mut world = World::online();
@@ -148,6 +163,7 @@ fn an_engine_that_is_replaced_goes_on_with_running_events() {
     assert_ne!(world.running[0].attempt, attempt);
 }
 
+// CR: DisabledManagerWorksAfterBrowserRestart, DisablingFromControllerKeepsRegistrations
 #[test] // R177
 fn a_disabled_engine_keeps_its_entries_for_later() {
     let mut world = World::new();
@@ -163,6 +179,7 @@ fn a_disabled_engine_keeps_its_entries_for_later() {
     assert_eq!(world.running_tags(), ["a"]);
 }
 
+// CR: UnregisterServiceWorker
 #[test] // R161, R166
 fn unregistering_removes_all_entries_durably() {
     let mut world = World::online();
@@ -180,6 +197,7 @@ fn unregistering_removes_all_entries_durably() {
     assert_eq!(world.tags_at(kept, SyncKind::BackgroundSync), ["kept"]);
 }
 
+// CR: DeleteAndStartOverServiceWorkerContext, GetOneShotSyncRegistrationsNoSyncRegistered
 #[test] // R162
 fn registering_again_starts_with_empty_lists_and_a_new_identity() {
     let mut world = World::new();
@@ -191,6 +209,7 @@ fn registering_again_starts_with_empty_lists_and_a_new_identity() {
     assert!(world.tags_at(again, SyncKind::BackgroundSync).is_empty());
 }
 
+// CR: SyncRegistrationDeletedWhenClearingSiteData, FiringSyncEventDeletedWhenClearingSiteData
 #[test] // R163, R175
 fn clearing_an_origins_data_removes_its_entries_and_no_others() {
     let mut world = World::online();
@@ -218,6 +237,7 @@ fn an_updated_worker_keeps_the_entries() {
     assert_eq!((world.running_tags(), world.running[0].worker), (vec!["a".to_owned()], WorkerId(2)));
 }
 
+// CR: OverrideParameters
 #[test]
 fn a_configuration_out_of_range_is_refused_by_name() {
     let refused = |config: Config| {

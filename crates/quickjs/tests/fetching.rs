@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::mpsc::channel;
 use support::{Answer, Server, World};
-use wakeworker_core::{AttemptOutcome, Config};
+use wakeworker_core::{AttemptOutcome, Config, FailureReason, SyncKind};
 use wakeworker_quickjs::{FetchEventRequest, FetchEventResult, RuntimeConfig};
 
 /// A worker that does what a message says and prints the result.
@@ -88,6 +88,30 @@ fn plain_http_beyond_this_machine_is_refused_without_a_connection() {
     let (_, worker) = world.activate("sw.js");
     let refused = world.ask(worker, "await fetch('http://192.0.2.1/')");
     assert!(refused.starts_with("TypeError") && refused.contains("https"), "{refused}");
+}
+
+#[test] // R146
+fn plain_http_fails_a_sync_event_also_behind_a_redirect_and_loopback_does_not() {
+    let server = Server::with_worker(
+        "onsync = onperiodicsync = (event) => event.waitUntil(fetch(event.tag).then((response) => console.log(response.status)))",
+    );
+    server.put("/near", Answer::new(200, "text/plain", "here"));
+    server.put("/far", Answer::new(302, "text/plain", "").header("Location", "http://192.0.2.1/"));
+    let world = World::new(server);
+    let (id, _) = world.activate("sw.js");
+    let fire = |kind, url: &str| world.host.dispatch_event(id, kind, url.into(), false).wait().unwrap();
+    for kind in [SyncKind::BackgroundSync, SyncKind::PeriodicSync] {
+        for refused in ["http://192.0.2.1/", "http://site.invalid/", "/far"] {
+            let AttemptOutcome::Failed { reason: FailureReason::Rejected, message } = fire(kind, refused)
+            else {
+                panic!("{refused} was not refused");
+            };
+            assert!(message.unwrap().contains("TypeError"), "{refused}");
+        }
+        let loopback = world.server.url("/near").to_string();
+        assert_eq!(fire(kind, &loopback), AttemptOutcome::Succeeded { handled: true });
+    }
+    assert_eq!(world.console.all(), ["200", "200"]);
 }
 
 #[test]

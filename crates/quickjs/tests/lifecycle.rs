@@ -46,7 +46,7 @@ fn bad_scripts_are_refused_with_the_specified_errors() {
     server.put("/allowed/sw.js", Answer::script("").header("Service-Worker-Allowed", "/"));
     server.put("/import.js", Answer::script("importScripts('/nowhere.js')"));
     let mut limits = wakeworker_quickjs::RuntimeConfig::default();
-    limits.task_cpu_ms_max = 100;
+    limits.task_cpu_ms_max = 400;
     let world = World::with(server, limits, wakeworker_core::Config::default());
     for (script, scope, name, text) in [
         ("/missing.js", None, "TypeError", "404"),

@@ -14,8 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
+use wakeworker_core::PermissionName;
 use wakeworker_quickjs::{
-    AbortHandle, EvalOptions, FetchRequest, Fetcher, ResponseHead, ResponseSink, Runtime,
+    AbortHandle, EvalOptions, FetchRequest, Fetcher, ResponseHead, ResponseSink, Runtime, RuntimeConfig,
 };
 
 #[test]
@@ -36,11 +37,18 @@ fn every_javascript_test_passes() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let scripts =
             vec![("assert.js".to_owned(), read(&dir.join("assert.js"))), (name.clone(), read(path))];
+        let mut config = RuntimeConfig::default();
+        if name.starts_with("extension-") {
+            config.script_extensions.explainer_options = true;
+            config.script_extensions.sync_unregister = true;
+            config.script_extensions.sync_delays = true;
+        }
         let options = EvalOptions {
+            config,
+            granted: vec![PermissionName::PeriodicBackgroundSync],
             timeout: Duration::from_secs(30),
             script_url: Url::parse("https://js.test/app/sw.js").unwrap(),
             fetcher: Some(Arc::new(Echo)),
-            ..EvalOptions::default()
         };
         let mut lines = Vec::new();
         let outcome = Runtime::evaluate(options, scripts, |line| {

@@ -6,7 +6,7 @@ mod permission_gate;
 use crate::connection::ConnectionCell;
 use crate::message::{Answer, Message, View};
 use crate::observer::Observers;
-use crate::store::{Lease, SkippedRecord, Store, StoreError};
+use crate::store::{ActivityQuery, Lease, SkippedRecord, Store, StoreError};
 use crate::worker::{DispatchDone, WorkerBackend};
 use crate::{Clock, HostHandle, OpenError, PermissionProvider};
 use facts::Facts;
@@ -90,7 +90,8 @@ impl Driver {
         config.jitter_seed ^= loaded.installation_seed; // R92
         config.coalescing_seed ^= loaded.installation_seed; // design decision 11
         let mut step = Step::default();
-        let engine = Engine::restore(config.clone(), loaded.snapshot, now, &mut step)?;
+        let mut engine = Engine::restore(config.clone(), loaded.snapshot, now, &mut step)?;
+        count_again(&mut engine, store.as_mut());
         let mut driver = Driver {
             skipped: loaded.skipped,
             receiver,
@@ -363,6 +364,7 @@ impl Driver {
         };
         let mut step = Step::default();
         let mut engine = Engine::restore(self.config.clone(), snapshot, now, &mut step).ok()?;
+        count_again(&mut engine, self.store.as_mut());
         for input in self.unwritten.iter().cloned().chain(self.facts.inputs(self.network.get())) {
             engine.handle_input(now, input, &mut step);
         }
@@ -399,6 +401,13 @@ impl Driver {
             }
         }
     }
+}
+
+/// Gives a new engine's counters what the log remembers (R145). A log that cannot be read costs only them.
+fn count_again(engine: &mut Engine, store: &mut dyn Store) {
+    let all = ActivityQuery { after: 0, limit: usize::MAX };
+    let log = store.activities(&all).unwrap_or_default();
+    engine.audit_log(log.iter().map(|recorded| &recorded.activity));
 }
 
 fn is_log(change: &Change) -> bool {

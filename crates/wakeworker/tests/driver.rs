@@ -53,6 +53,15 @@ fn a_promise_is_resolved_before_its_event_is_dispatched() {
     assert_eq!(*stage.workers.trace.lock().unwrap(), ["resolved true", "dispatch a"]);
 }
 
+#[test] // R25, D5
+fn a_caller_that_is_gone_before_its_answer_keeps_no_event_from_firing() {
+    let (mut stage, registration) = Stage::new().with_worker();
+    stage.online();
+    drop(stage.host.sync_manager(registration).register("a".into()));
+    stage.turn();
+    assert_eq!(stage.workers.running(), ["a"]);
+}
+
 #[test] // design decision 2
 fn registrations_are_strict_and_ends_of_events_lazy() {
     let (mut stage, registration) = Stage::new().with_worker();
@@ -70,6 +79,7 @@ fn registrations_are_strict_and_ends_of_events_lazy() {
     );
 }
 
+// CR: ScheduleOne, ScheduledOperations
 #[test] // design decision 2
 fn registrations_that_arrive_together_share_one_commit() {
     let (mut stage, registration) = Stage::new().with_worker();
@@ -82,6 +92,7 @@ fn registrations_that_arrive_together_share_one_commit() {
     assert_eq!(stage.tags(registration).len(), 64);
 }
 
+// CR: RegisterBadBackend
 #[test] // R36, D15
 fn a_failed_write_refuses_its_batch_and_nothing_else() {
     let (mut stage, registration) = Stage::new().with_worker();
@@ -95,6 +106,7 @@ fn a_failed_write_refuses_its_batch_and_nothing_else() {
     assert_eq!(stage.workers.running(), ["before", "after"]);
 }
 
+// CR: BadBackendMidSync, DisableWhileFiring
 #[test] // R171
 fn a_failed_write_at_the_end_of_an_event_does_not_repeat_it() {
     let (mut stage, registration) = Stage::new().with_worker();
@@ -109,6 +121,7 @@ fn a_failed_write_at_the_end_of_an_event_does_not_repeat_it() {
     assert!(stage.tags(registration).is_empty());
 }
 
+// CR: DisableWhilePending
 #[test] // R171, R36
 fn while_the_disk_is_full_nothing_is_lost_and_nothing_is_repeated() {
     let (mut stage, registration) = Stage::new().with_worker();
@@ -225,6 +238,7 @@ fn every_promise_settles_when_the_host_goes_away() {
     assert_eq!(host.sync_manager(registration).register("c".into()).wait(), Err(RegisterError::ShuttingDown));
 }
 
+// CR: ZeroDelayScheduleDoesNotInvokeCallback
 #[test] // R179: nothing ticks
 fn nothing_is_waited_for_when_nothing_is_due() {
     let (mut stage, registration) = Stage::new().with_worker();

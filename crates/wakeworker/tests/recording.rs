@@ -18,6 +18,7 @@ fn noting(heard: &Heard) -> impl Fn(&Activity) + Send + Sync + use<> {
 
 const REGISTERED: ActivityEvent = ActivityEvent::Registered { min_interval_ms: None };
 
+// CR: EventsLoggedForRegistration, EventsLoggedForPeriodicSyncRegistration
 #[test] // R238
 fn each_step_of_an_entry_is_told_with_time_origin_registration_and_tag() {
     let (mut stage, registration) = Stage::new().with_worker();
@@ -112,4 +113,52 @@ fn an_exported_profile_tells_the_same_story_elsewhere() {
     assert_eq!(found[0].state, SyncState::Waiting);
     let log = copy.log();
     assert!(log.contains(&REGISTERED), "{log:?}");
+}
+
+#[test] // R244
+fn the_reasons_of_failures_are_told_apart() {
+    let (mut stage, registration) = Stage::new().with_worker();
+    stage.online();
+    let reasons = [
+        FailureReason::Rejected,
+        FailureReason::Terminated,
+        FailureReason::StartFailed,
+        FailureReason::ScriptError,
+        FailureReason::Abandoned,
+    ];
+    for (number, reason) in reasons.into_iter().enumerate() {
+        assert_eq!(stage.register(registration, &format!("{number}")), Ok(()));
+        stage.end(AttemptOutcome::Failed { reason, message: None });
+    }
+    assert_eq!(stage.register(registration, "slow"), Ok(()));
+    stage.advance(180_000);
+    let found: Vec<FailureReason> = stage
+        .log()
+        .into_iter()
+        .filter_map(|event| match event {
+            ActivityEvent::Failed { reason, .. } => Some(reason),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found[..5], reasons);
+    assert!(found[5..].contains(&FailureReason::TimedOut), "{found:?}");
+}
+
+// CR: VerifyShutdownBehavior
+#[test] // R178
+fn the_host_is_asked_to_stay_awake_while_an_event_runs_although_the_last_window_closes() {
+    let mut stage = Stage::new();
+    let registration = stage.add_registration(ORIGIN, "https://chat.example/");
+    stage.activate(registration, 1);
+    let awake = Arc::new(Mutex::new(Vec::new()));
+    let notes = awake.clone();
+    let _subscription = stage.host.on_keep_awake(move |on| notes.lock().unwrap().push(*on));
+    let window = stage.host.open_client(ORIGIN.into(), FrameType::TopLevel);
+    stage.online();
+    assert_eq!(stage.register(registration, "outbox"), Ok(()));
+    drop(window);
+    stage.turn();
+    assert_eq!(*awake.lock().unwrap(), [true]);
+    stage.end(AttemptOutcome::Succeeded { handled: true });
+    assert_eq!(*awake.lock().unwrap(), [true, false]);
 }

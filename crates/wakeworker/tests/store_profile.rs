@@ -115,6 +115,7 @@ fn a_profile_in_use_is_refused_and_free_again_with_the_end_of_its_owner() {
     assert!(open(&path).1.epoch > lease.epoch);
 }
 
+// CR: InitWithBadBackend
 #[test]
 fn a_directory_that_cannot_be_used_is_named() {
     let directory = tempfile::tempdir().unwrap();

@@ -32,6 +32,7 @@ fn take(heard: &Heard) -> Vec<(String, i64, bool)> {
     std::mem::take(&mut heard.lock().unwrap())
 }
 
+// CR: NotifyBackgroundSyncRegistered
 #[test] // R186, R187, R189, R192
 fn a_one_off_registration_is_announced_with_its_tag_and_minus_one() {
     let (mut stage, id) = Stage::new().with_worker();
@@ -78,6 +79,7 @@ fn a_removed_handler_is_not_called_again_and_the_others_are() {
     assert_eq!(take(&stays).len(), 1);
 }
 
+// CR: GetRegistrationsOne
 #[test] // R191, R192, R203
 fn the_list_has_all_entries_of_the_kind_in_any_state_and_is_a_snapshot() {
     let (mut stage, id) = Stage::new().with_worker();

@@ -6,12 +6,14 @@ import { Connection } from "./connection.ts";
 import { checkReady, createContainer, getController, receiveMessage, setController } from "./container.ts";
 import { setGateway } from "./gateway.ts";
 import { restoreNetworkErrors } from "./network_error.ts";
-import { removeRegistration, replaceRegistrations, updateRegistration } from "./objects.ts";
+import { announceSyncDone, removeRegistration, replaceRegistrations, updateRegistration } from "./objects.ts";
+import { answerPermissionQueries, permissionChanged, refreshPermissions } from "./permissions.ts";
 
 const tag = document.currentScript;
 if (tag instanceof HTMLScriptElement && tag.dataset["client"] !== undefined) {
   const controller = JSON.parse(tag.dataset["controller"] ?? "null") as ControllerInfo | null;
-  start(tag.dataset["client"], controller);
+  // R1
+  if (isSecureContext) start(tag.dataset["client"], controller);
   // The page's own scripts count and index elements; ours is none of their business.
   tag.remove();
 }
@@ -37,6 +39,7 @@ function start(reserved: string, controllerAtLoad: ControllerInfo | null): void 
       replaceRegistrations(message.registrations);
       setController(container, message.controller, true);
       checkReady(container);
+      refreshPermissions();
     },
     message(message) {
       switch (message.type) {
@@ -53,6 +56,12 @@ function start(reserved: string, controllerAtLoad: ControllerInfo | null): void 
         case "message":
           receiveMessage(container, message);
           break;
+        case "permission":
+          permissionChanged(message.name, message.state);
+          break;
+        case "syncDone":
+          announceSyncDone(message);
+          break;
       }
     },
   });
@@ -67,6 +76,7 @@ function start(reserved: string, controllerAtLoad: ControllerInfo | null): void 
     configurable: true,
   });
   restoreNetworkErrors();
+  answerPermissionQueries();
 
   const tellChange = () => {
     connection.tell({ type: "client", url: location.href, visibilityState: visibility(), focused: document.hasFocus() });

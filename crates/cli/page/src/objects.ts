@@ -1,8 +1,9 @@
 // What the page knows of its origin's registrations, and the one JavaScript object for each registration and worker.
 
-import type { RegistrationInfo, WorkerInfo } from "../protocol";
+import type { RegistrationInfo, SyncDone, WorkerInfo } from "../protocol";
 import { type ServiceWorkerRegistration, createRegistration, setRegistrationInfo } from "./registration.ts";
 import { type ServiceWorker, createWorker, setWorkerState } from "./service_worker.ts";
+import { createSyncDoneEvent } from "./sync_done.ts";
 
 interface Known {
   info: RegistrationInfo;
@@ -80,6 +81,11 @@ export function replaceRegistrations(infos: RegistrationInfo[]): void {
     if (!infos.some((info) => info.id === id)) removeRegistration(id);
   }
   for (const info of infos) updateRegistration(info);
+}
+
+/** A sync event of a registration has ended (R248). */
+export function announceSyncDone(done: SyncDone): void {
+  registrations.get(done.registration)?.object?.dispatchEvent(createSyncDoneEvent(done));
 }
 
 /** The registration with the longest scope that matches a URL (R159). */

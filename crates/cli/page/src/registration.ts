@@ -1,11 +1,12 @@
 // https://w3c.github.io/ServiceWorker/#serviceworkerregistration-interface
 
 import type { RegistrationInfo, WorkerInfo } from "../protocol";
+import { extensions } from "./extensions.ts";
 import { gateway } from "./gateway.ts";
 import { registrationFor, workerFor } from "./objects.ts";
 import type { ServiceWorker } from "./service_worker.ts";
-import { type SyncManager, createSyncManager } from "./sync_manager.ts";
-import { HandlerAttribute, KEY, exposeInterface, finishInterface, requireKey } from "./webidl.ts";
+import { createPeriodicSyncManager, createSyncManager, type PeriodicSyncManager, type SyncManager } from "./sync_manager.ts";
+import { HandlerAttribute, KEY, exposeInterface, finishInterface, requireKey, withholdMembers } from "./webidl.ts";
 
 /** Gives a registration object its new workers; fires nothing. */
 export let setRegistrationInfo: (registration: ServiceWorkerRegistration, info: RegistrationInfo) => void;
@@ -13,7 +14,9 @@ export let setRegistrationInfo: (registration: ServiceWorkerRegistration, info: 
 export class ServiceWorkerRegistration extends EventTarget {
   #info: RegistrationInfo;
   #sync: SyncManager | null = null;
+  #periodicSync: PeriodicSyncManager | null = null;
   #onupdatefound = new HandlerAttribute(this, "updatefound");
+  #onsyncdone = new HandlerAttribute(this, "syncdone");
 
   constructor(...args: unknown[]) {
     requireKey(args, "ServiceWorkerRegistration");
@@ -46,6 +49,11 @@ export class ServiceWorkerRegistration extends EventTarget {
     return (this.#sync ??= createSyncManager(this.#info.id));
   }
 
+  get periodicSync(): PeriodicSyncManager {
+    // R4
+    return (this.#periodicSync ??= createPeriodicSyncManager(this.#info.id));
+  }
+
   async update(): Promise<ServiceWorkerRegistration> {
     return registrationFor(await gateway().call("update", { registration: this.#info.id }), true);
   }
@@ -60,6 +68,14 @@ export class ServiceWorkerRegistration extends EventTarget {
 
   set onupdatefound(handler: unknown) {
     this.#onupdatefound.value = handler;
+  }
+
+  get onsyncdone(): EventListener | null {
+    return this.#onsyncdone.value;
+  }
+
+  set onsyncdone(handler: unknown) {
+    this.#onsyncdone.value = handler;
   }
 
   #worker(info: WorkerInfo | null): ServiceWorker | null {
@@ -79,4 +95,6 @@ export function createRegistration(info: RegistrationInfo): ServiceWorkerRegistr
 }
 
 finishInterface(ServiceWorkerRegistration, "ServiceWorkerRegistration");
+// R223, R248
+if (!extensions.syncDone) withholdMembers(ServiceWorkerRegistration, ["onsyncdone"]);
 exposeInterface(ServiceWorkerRegistration, "ServiceWorkerRegistration");

@@ -21,8 +21,22 @@ export function finishInterface(constructor: Function, name: string): void {
   Object.defineProperty(constructor, "name", { value: name, configurable: true });
 }
 
+/** Takes members of an extension that is switched off away again, so that scripts find the standard's interface. */
+export function withholdMembers(constructor: Function, names: readonly string[]): void {
+  for (const name of names) Reflect.deleteProperty(constructor.prototype as object, name);
+}
+
+/** Throws what a browser throws if a call gave too few arguments. */
+export function requireArguments(given: number, needed: number, operation: string, name: string): void {
+  if (given >= needed) return;
+  const plural = needed === 1 ? "" : "s";
+  throw new TypeError(`Failed to execute '${operation}' on '${name}': ${needed} argument${plural} required, but only ${given} present.`);
+}
+
 /** Puts an interface object on the global, where it replaces the browser's. */
 export function exposeInterface(constructor: Function, name: string): void {
+  // R1: where the page is no secure context there are no service workers either.
+  if (!isSecureContext) return;
   Object.defineProperty(globalThis, name, { value: constructor, writable: true, enumerable: false, configurable: true });
 }
 

@@ -8,6 +8,7 @@ use crate::control::shapes::{
 };
 use crate::failure::Failure;
 use crate::output::{self, printable, shortened};
+use crate::simulate::units::{about, duration_text};
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::Value;
@@ -28,8 +29,8 @@ pub(crate) async fn list(args: ControlArgs) -> Result<(), Failure> {
     if list.registrations.is_empty() {
         return output::line("no sync registrations");
     }
-    let rows: Vec<[String; 6]> = list.registrations.iter().map(row).collect();
-    output::table(["TAG", "EVENT", "STATE", "ATTEMPTS", "REGISTERED", "SCOPE"], &rows)
+    let rows: Vec<[String; 8]> = list.registrations.iter().map(row).collect();
+    output::table(["TAG", "EVENT", "STATE", "ATTEMPTS", "INTERVAL", "NEXT", "REGISTERED", "SCOPE"], &rows)
 }
 
 /// `explain`
@@ -113,12 +114,18 @@ pub(crate) async fn dispatch(args: DispatchArgs) -> Result<(), Failure> {
     if result.outcome == "succeeded" { Ok(()) } else { Err(Failure::shown()) }
 }
 
-fn row(registration: &SyncRegistrationLine) -> [String; 6] {
+fn row(registration: &SyncRegistrationLine) -> [String; 8] {
     [
         shown(&registration.tag),
         registration.kind.clone(),
         registration.state.clone(),
-        format!("{}/{}", registration.attempts, registration.attempts_max),
+        match registration.min_interval_ms {
+            // A failure never ends a periodic registration (R127), so its attempts count up to nothing.
+            Some(_) => registration.attempts.to_string(),
+            None => format!("{}/{}", registration.attempts, registration.attempts_max),
+        },
+        registration.min_interval_ms.map_or_else(|| "-".into(), duration_text),
+        registration.next_in_ms.map_or_else(|| "-".into(), |ms| format!("in {}", about(ms))),
         registration.registered_at.clone(),
         registration.scope.clone(),
     ]
@@ -180,7 +187,10 @@ fn happened(activity: &ActivityLine) -> String {
         "worker-registered" => format!("registered a service worker for {}", text("scope")),
         "worker-activated" => "has an active service worker".into(),
         "worker-unregistered" => "unregistered its service worker".into(),
-        "registered" => format!("registered for {kind}"),
+        "registered" => match activity.details.get("min_interval_ms").and_then(Value::as_u64) {
+            Some(ms) => format!("registered for {kind}, at least {} apart", duration_text(ms)),
+            None => format!("registered for {kind}"),
+        },
         "reregistered" => format!("registered again for {kind}"),
         "registration-refused" => format!("was refused with {}", text("error")),
         "unregistered" => "unregistered".into(),
@@ -205,6 +215,17 @@ fn happened(activity: &ActivityLine) -> String {
         "gave-up" => "was removed after its last attempt failed".into(),
         "removed" => "was removed with its service worker or its site's data".into(),
         "interrupted" => format!("was interrupted by the end of the program ({} in a row)", text("times")),
+        "cancelled" => "was cancelled by the host".into(),
+        "expired" => "was dropped: its latest time has passed".into(),
+        "suspended" => "is suspended: the host lets this site have no periodic events".into(),
+        "revived" => "may fire again".into(),
+        "round" => format!("a round of periodic events: {}", text("events")),
+        "power-changed" => format!(
+            "the power supply changed: {}{}{}",
+            if is("charging") { "charging" } else { "on battery" },
+            if is("battery_saver") { ", battery saver" } else { "" },
+            if is("data_saver") { ", data saver" } else { "" },
+        ),
         "permission-changed" => format!("has the permission {}: {}", text("permission"), text("state")),
         other => format!("{other} {}", printable(&Value::Object(activity.details.clone()).to_string())),
     }

@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+mod audit;
 mod control;
 mod eval;
 mod serve;
@@ -22,6 +23,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::List(args) => done(block_on(1, control::list(args))),
         Command::Explain(args) => done(block_on(1, control::explain(args))),
         Command::Log(args) => done(block_on(1, control::log(args))),
+        Command::Audit(args) => done(block_on(1, audit::audit(args))),
+        Command::Metrics(args) => done(block_on(1, audit::metrics(args))),
         Command::Offline(args) => done(block_on(1, control::offline(args))),
         Command::Dispatch(args) => done(block_on(1, control::dispatch(args))),
         Command::Eval(args) => done(eval::run(&args)),

@@ -1,6 +1,8 @@
 //! `serve`: starts the gateway and runs it until it is told to stop.
 
 use crate::args::{Grant, ServeArgs, parse_server_url};
+use crate::control::metrics::Rounds;
+use crate::extensions::Extensions;
 use crate::failure::{Failure, with_causes};
 use crate::gateway::{
     self, Cookies, FileTree, Gateway, GatewayFetcher, OwnHosts, Pages, ReverseProxy, Upstream, Upstreams,
@@ -20,6 +22,7 @@ use tokio::task::JoinSet;
 use wakeworker::network::{
     Expected, ManualNetwork, NetworkMonitor, OfflineSwitch, Probe, ProbedNetwork, SystemNetwork,
 };
+use wakeworker::power::SystemPower;
 use wakeworker::store::SqliteStore;
 use wakeworker::{Host, core::Config};
 use wakeworker_core::{Connection, PermissionName, PermissionState, StorageKey};
@@ -46,7 +49,9 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
     offline.force_offline(args.offline);
     let cookies = Arc::new(Cookies::default());
     let pages = Arc::new(Pages::default());
-    let config = RuntimeConfig::default();
+    let extensions = Extensions::new(&args.enable);
+    let (mut engine_config, mut config) = (Config::default(), RuntimeConfig::default());
+    extensions.apply(&mut engine_config, &mut config);
     let fetcher = GatewayFetcher {
         hosts: hosts.clone(),
         upstreams: Arc::clone(&upstreams),
@@ -61,12 +66,16 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
         .map_err(|e| Failure::new(e.to_string()))?;
     runtime.on_console(|line| output::remark(format!("worker {}: {}", line.level.name(), line.text)));
     gateway::connect_lifecycle(&runtime, &pages);
-    let host = Host::builder(Box::new(SqliteStore::new(profile.dir())))
+    let mut builder = Host::builder(Box::new(SqliteStore::new(profile.dir())))
         .backend(Arc::new(runtime.clone()))
         .network(offline.over(network(&args)?))
-        .config(Config::default())
-        .open()
-        .map_err(|e| Failure::new(e.to_string()))?;
+        .config(engine_config);
+    // Where the system gives no notices of its power supply, it counts as plugged in (R227).
+    if let Ok(power) = SystemPower::new() {
+        builder = builder.power(Box::new(power));
+    }
+    let host = builder.open().map_err(|e| Failure::new(e.to_string()))?;
+    gateway::connect_activity(&host, &pages, &extensions);
     runtime.set_online(!args.offline);
     grant(&host, &hosts, &args.grant);
 
@@ -80,6 +89,8 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
         pages,
         runtime,
         host: host.handle(),
+        extensions,
+        rounds: Rounds::follow(&host),
         token: control.token.clone(),
         shutdown: stopped,
     });

@@ -41,6 +41,12 @@ impl ControlClient {
         self.read(self.send(self.request(Method::GET, path)).await?).await
     }
 
+    /// Asks for a text.
+    pub(crate) async fn text(&self, path: &str) -> Result<String, Failure> {
+        let response = self.send(self.request(Method::GET, path)).await?;
+        response.text().await.map_err(|error| self.broken(&error))
+    }
+
     /// Sends something and reads the answer.
     pub(crate) async fn send_json<T: DeserializeOwned>(
         &self,

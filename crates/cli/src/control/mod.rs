@@ -3,6 +3,8 @@
 //! It is HTTP on the gateway's own port below `/.wakeworker/api/`, and wants the token that only the user who started
 //! `serve` can read. The JSON that it speaks is what the commands print with `--json`; `README.md` documents it.
 
+pub(crate) mod audit;
 pub(crate) mod client;
+pub(crate) mod metrics;
 pub(crate) mod server;
 pub(crate) mod shapes;

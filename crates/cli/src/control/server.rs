@@ -1,5 +1,7 @@
 //! The gateway's side of the control API.
 
+use super::audit::AuditList;
+use super::metrics::{self, Measured};
 use super::shapes::{
     ActivityLine, ActivityList, ApiError, DispatchOrder, DispatchResult, OfflineState, RegistrationList,
     SyncRegistrationLine,
@@ -28,6 +30,8 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
         .route("/registrations", get(registrations))
         .route("/activities", get(activities))
         .route("/activities/follow", get(follow))
+        .route("/audit", get(audit))
+        .route("/metrics", get(metrics))
         .route("/offline", get(offline).put(set_offline))
         .route("/dispatch", post(dispatch))
         // A fallback would give way to the gateway's own route for unknown addresses, which asks for no token.
@@ -140,6 +144,22 @@ impl Follower {
 
 fn line(activity: &wakeworker::store::RecordedActivity) -> Option<String> {
     serde_json::to_string(&ActivityLine::from(activity)).ok().map(|text| text + "\n")
+}
+
+async fn audit(State(gateway): State<Arc<Gateway>>) -> Result<Json<AuditList>, Refused> {
+    Ok(Json(AuditList::new(&gateway.host.audit().await?)))
+}
+
+async fn metrics(State(gateway): State<Arc<Gateway>>) -> Result<Response<Body>, Refused> {
+    let measured = Measured {
+        origins: gateway.host.audit().await?,
+        registrations: gateway.host.sync_registrations().await?,
+        next_wakeup: gateway.host.next_wakeup().await?,
+        pages: gateway.pages.count(),
+        offline: gateway.offline.is_offline_forced(),
+    };
+    let text = metrics::text(&measured, &gateway.rounds);
+    Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
 async fn offline(State(gateway): State<Arc<Gateway>>) -> Json<OfflineState> {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use wakeworker::store::RecordedActivity;
 use wakeworker_core::{
-    ActivityEvent, AttemptOutcome, FailureReason, Reason, SyncKind, SyncState, SyncStatus, WorkerRegistration,
+    ActivityEvent, AttemptOutcome, FailureReason, Reason, SyncKind, SyncState, SyncStatus, UnmetCondition,
+    WorkerRegistration,
 };
 
 /// The answer to `list` and `explain`.
@@ -40,6 +41,9 @@ pub(crate) struct SyncRegistrationLine {
     pub(crate) not_before: Option<String>,
     /// Smallest time between two periodic events.
     pub(crate) min_interval_ms: Option<u64>,
+    /// When it may fire at the earliest, in milliseconds from now; absent if no clock holds it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next_in_ms: Option<u64>,
     /// Why it is not firing now; empty if nothing speaks against it.
     pub(crate) reasons: Vec<ReasonLine>,
 }
@@ -47,11 +51,11 @@ pub(crate) struct SyncRegistrationLine {
 /// One reason why an entry is not firing.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ReasonLine {
-    /// `offline`, `back-off`, `in-flight`, `disabled`, `permission-denied`, `no-active-worker`, `worker-activating`.
+    /// A word for it, such as `offline`, `back-off`, `interval`, `permission-denied`.
     pub(crate) reason: String,
     /// For people.
     pub(crate) text: String,
-    /// Milliseconds until a back-off ends.
+    /// Milliseconds until it ends, if it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remaining_ms: Option<u64>,
 }
@@ -133,19 +137,12 @@ pub(crate) struct ApiError {
 impl From<&SyncStatus> for SyncRegistrationLine {
     fn from(status: &SyncStatus) -> SyncRegistrationLine {
         let record = &status.registration;
+        let reasons: Vec<ReasonLine> = status.reasons.iter().map(ReasonLine::from).collect();
         SyncRegistrationLine {
             id: record.id.0,
             tag: record.tag.to_string_lossy(),
             kind: event_type(record.kind()).into(),
-            state: match status.state {
-                SyncState::Pending => "pending",
-                SyncState::Firing => "firing",
-                SyncState::ReregisteredWhileFiring => "reregistered-while-firing",
-                SyncState::Waiting => "waiting",
-                SyncState::Suspended => "suspended",
-                _ => "unknown",
-            }
-            .into(),
+            state: state_name(status.state).into(),
             storage_key: status.storage_key.as_str().into(),
             scope: status.scope.clone(),
             registered_at: iso(record.registered_at.0),
@@ -153,7 +150,9 @@ impl From<&SyncStatus> for SyncRegistrationLine {
             attempts_max: record.attempts_max,
             not_before: record.not_before.map(|time| iso(time.0)),
             min_interval_ms: u64::try_from(record.min_interval_ms()).ok(),
-            reasons: status.reasons.iter().map(ReasonLine::from).collect(),
+            // Whatever else must come true: not before the last of these times.
+            next_in_ms: reasons.iter().filter_map(|reason| reason.remaining_ms).max(),
+            reasons,
         }
     }
 }
@@ -168,6 +167,21 @@ impl From<&Reason> for ReasonLine {
             Reason::PermissionDenied { .. } => ("permission-denied", None),
             Reason::NoActiveWorker => ("no-active-worker", None),
             Reason::WorkerActivating => ("worker-activating", None),
+            Reason::Interval { remaining_ms } => ("interval", Some(*remaining_ms)),
+            Reason::OriginGap { remaining_ms } => ("origin-gap", Some(*remaining_ms)),
+            Reason::GlobalGap { remaining_ms } => ("global-gap", Some(*remaining_ms)),
+            Reason::Coalescing { remaining_ms } => ("coalescing", Some(*remaining_ms)),
+            Reason::Suspended => ("suspended", None),
+            Reason::Condition(UnmetCondition::AvoidCellular) => ("avoid-cellular", None),
+            Reason::Condition(UnmetCondition::AvoidDraining) => ("avoid-draining", None),
+            Reason::BatterySaver => ("battery-saver", None),
+            Reason::DataSaver => ("data-saver", None),
+            Reason::HostDriven => ("host-driven", None),
+            Reason::EmulatedOffline => ("emulated-offline", None),
+            Reason::Unreachable => ("unreachable", None),
+            Reason::OtherNetwork => ("other-network", None),
+            Reason::NotYet { remaining_ms } => ("not-yet", Some(*remaining_ms)),
+            Reason::TooManyEvents { remaining_ms } => ("too-many-events", Some(*remaining_ms)),
             _ => ("other", None),
         };
         ReasonLine { reason: name.into(), text: reason.to_string(), remaining_ms }
@@ -217,6 +231,18 @@ impl DispatchResult {
     }
 }
 
+/// The name of a state.
+pub(crate) fn state_name(state: SyncState) -> &'static str {
+    match state {
+        SyncState::Pending => "pending",
+        SyncState::Firing => "firing",
+        SyncState::ReregisteredWhileFiring => "reregistered-while-firing",
+        SyncState::Waiting => "waiting",
+        SyncState::Suspended => "suspended",
+        _ => "unknown",
+    }
+}
+
 /// The type of the event that a kind of registration fires.
 pub(crate) fn event_type(kind: SyncKind) -> &'static str {
     match kind {
@@ -225,7 +251,8 @@ pub(crate) fn event_type(kind: SyncKind) -> &'static str {
     }
 }
 
-fn failure_reason(reason: FailureReason) -> &'static str {
+/// The name of a reason for a failure.
+pub(crate) fn failure_reason(reason: FailureReason) -> &'static str {
     match reason {
         FailureReason::Rejected => "rejected",
         FailureReason::TimedOut => "timed-out",
@@ -265,9 +292,21 @@ fn event(event: &ActivityEvent) -> (&'static str, Map<String, Value>) {
         ActivityEvent::GaveUp => ("gave-up", json!({})),
         ActivityEvent::Removed => ("removed", json!({})),
         ActivityEvent::Interrupted { times } => ("interrupted", json!({ "times": times })),
-        ActivityEvent::PermissionChanged { name, state } => (
-            "permission-changed",
-            json!({ "permission": name.as_str(), "state": format!("{state:?}").to_lowercase() }),
+        ActivityEvent::PermissionChanged { name, state } => {
+            ("permission-changed", json!({ "permission": name.as_str(), "state": state.as_str() }))
+        }
+        ActivityEvent::Cancelled => ("cancelled", json!({})),
+        ActivityEvent::Expired => ("expired", json!({})),
+        ActivityEvent::Suspended => ("suspended", json!({})),
+        ActivityEvent::Revived => ("revived", json!({})),
+        ActivityEvent::Round { events } => ("round", json!({ "events": events })),
+        ActivityEvent::PowerChanged(power) => (
+            "power-changed",
+            json!({
+                "charging": power.charging,
+                "battery_saver": power.battery_saver,
+                "data_saver": power.data_saver,
+            }),
         ),
         _ => ("other", json!({ "text": format!("{event:?}") })),
     };

@@ -90,7 +90,9 @@ pub(crate) async fn serve(
     let ids = ClientIds { client: String::new(), resulting: client.clone() };
     let controlled_by = controller.as_ref().map(|c| WorkerRegistrationId(c.registration));
     let response = gateway.answer(controlled_by, request, &url, ids).await;
-    page_script::inject(response, &origin, &PageFacts { client: &client, controller: controller.as_ref() })
+    let extensions = gateway.extensions.names();
+    let facts = PageFacts { client: &client, controller: controller.as_ref(), extensions: &extensions };
+    page_script::inject(response, &origin, &facts)
 }
 
 struct ClientIds {

@@ -24,7 +24,7 @@ pub(crate) struct Caller {
 }
 
 /// One question's answer.
-struct Answer {
+pub(super) struct Answer {
     id: u64,
     outbox: Outbox,
 }
@@ -69,23 +69,7 @@ impl Gateway {
                 }),
                 None => answer.value(&false),
             },
-            Method::SyncRegister { registration, tag } => {
-                if let Some((registration, answer)) = self.own(caller, registration, answer) {
-                    let tag = Tag::from_utf16(&tag);
-                    self.host.sync_manager(registration).register_then(tag, move |result| match result {
-                        Ok(()) => answer.value(&()),
-                        Err(error) => answer.refused(&error),
-                    });
-                }
-            }
-            Method::SyncGetTags { registration } => {
-                if let Some((registration, answer)) = self.own(caller, registration, answer) {
-                    self.host.sync_manager(registration).get_tags_then(move |result| match result {
-                        Ok(tags) => answer.value(&tags.iter().map(Tag::to_utf16).collect::<Vec<_>>()),
-                        Err(error) => answer.refused(&error),
-                    });
-                }
-            }
+            about_sync => self.sync_call(caller, about_sync, answer),
         }
     }
 
@@ -95,7 +79,7 @@ impl Gateway {
         self.runtime.registrations(&caller.storage_key).iter().any(|r| r.id == wanted).then_some(wanted)
     }
 
-    fn own(
+    pub(super) fn own(
         &self,
         caller: &Caller,
         registration: u64,
@@ -112,13 +96,13 @@ impl Gateway {
 }
 
 impl Answer {
-    fn value(&self, value: &impl Serialize) {
+    pub(super) fn value(&self, value: &impl Serialize) {
         // Nothing that is answered with can fail to become JSON; null would still settle the promise.
         let value = serde_json::to_value(value).unwrap_or(Value::Null);
         self.outbox.send(&GatewayMessage::Result { id: self.id, value });
     }
 
-    fn failure(&self, name: &str, message: &str) {
+    pub(super) fn failure(&self, name: &str, message: &str) {
         self.outbox.send(&GatewayMessage::Failure {
             id: self.id,
             name: name.to_owned(),
@@ -126,8 +110,22 @@ impl Answer {
         });
     }
 
-    fn refused(&self, error: &RegisterError) {
+    pub(super) fn refused(&self, error: &RegisterError) {
         self.failure(error.dom_exception_name(), &error.to_string());
+    }
+
+    pub(super) fn done(&self, result: Result<(), RegisterError>) {
+        match result {
+            Ok(()) => self.value(&()),
+            Err(error) => self.refused(&error),
+        }
+    }
+
+    pub(super) fn tags(&self, result: Result<Vec<Tag>, RegisterError>) {
+        match result {
+            Ok(tags) => self.value(&tags.iter().map(Tag::to_utf16).collect::<Vec<_>>()),
+            Err(error) => self.refused(&error),
+        }
     }
 
     fn registration(&self, result: Result<RegistrationState, RegisterWorkerError>) {

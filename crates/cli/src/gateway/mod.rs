@@ -14,6 +14,8 @@ mod pages;
 mod protocol;
 mod rate;
 mod socket;
+mod sync_calls;
+mod sync_protocol;
 mod upstream;
 
 pub(crate) use cookies::Cookies;
@@ -22,6 +24,9 @@ pub(crate) use host_check::OwnHosts;
 pub(crate) use pages::Pages;
 pub(crate) use upstream::{FileTree, ReverseProxy, Upstream, Upstreams};
 
+use crate::control::metrics::Rounds;
+use crate::control::shapes::{event_type, failure_reason};
+use crate::extensions::{Extension, Extensions};
 use crate::{control, output};
 use axum::Router;
 use axum::body::Body;
@@ -31,10 +36,12 @@ use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use host_check::{Refusal, check_initiator};
+use protocol::GatewayMessage;
 use std::sync::Arc;
 use tokio::sync::watch;
 use wakeworker::HostHandle;
 use wakeworker::network::OfflineSwitch;
+use wakeworker_core::{Activity, ActivityEvent};
 use wakeworker_quickjs::{LifecycleEvent, Runtime};
 
 /// Everything that requests are answered with.
@@ -54,6 +61,10 @@ pub(crate) struct Gateway {
     pub(crate) runtime: Runtime,
     /// The engine.
     pub(crate) host: HostHandle,
+    /// What scripts may have beyond the specifications.
+    pub(crate) extensions: Extensions,
+    /// Rounds of periodic events, for the metrics.
+    pub(crate) rounds: Rounds,
     /// What the control API wants to see.
     pub(crate) token: String,
     /// Becomes true when the gateway is being stopped.
@@ -85,6 +96,36 @@ pub(crate) fn connect_lifecycle(runtime: &Runtime, pages: &Arc<Pages>) {
         LifecycleEvent::Unregistered(registration) => pages.unregistered(*registration),
         _ => {}
     });
+}
+
+/// Passes on what the engine does to the pages that it concerns: changed permissions (R134), and, if the operator lets
+/// pages know, the ends of their sync events (R248).
+pub(crate) fn connect_activity(host: &HostHandle, pages: &Arc<Pages>, extensions: &Extensions) {
+    let pages = Arc::clone(pages);
+    let sync_done = extensions.has(Extension::SyncDone);
+    let pass_on = move |activity: &Activity| {
+        let Some(storage_key) = &activity.storage_key else { return };
+        let ended = |reason, will_retry| {
+            let (kind, tag) = activity.sync.as_ref()?;
+            let registration = activity.registration?.0;
+            let kind = event_type(*kind);
+            Some(GatewayMessage::SyncDone { registration, kind, tag: tag.to_utf16(), reason, will_retry })
+        };
+        let message = match &activity.event {
+            ActivityEvent::PermissionChanged { name, state } => {
+                Some(GatewayMessage::Permission { name: name.as_str(), state: state.as_str() })
+            }
+            ActivityEvent::Completed { .. } if sync_done => ended(None, false),
+            ActivityEvent::Failed { reason, next_attempt_ms, .. } if sync_done => {
+                ended(Some(failure_reason(*reason)), next_attempt_ms.is_some())
+            }
+            _ => None,
+        };
+        if let Some(message) = message {
+            pages.tell(storage_key, &message);
+        }
+    };
+    host.on_activity(pass_on).forget();
 }
 
 /// Lets nobody in who is not a page of this origin or a program of this machine.

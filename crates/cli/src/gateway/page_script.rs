@@ -30,6 +30,8 @@ pub(crate) struct PageFacts<'a> {
     pub(crate) client: &'a str,
     /// Its controller.
     pub(crate) controller: Option<&'a ControllerInfo>,
+    /// Names of the extensions that are on.
+    pub(crate) extensions: &'a str,
 }
 
 /// The script.
@@ -66,9 +68,10 @@ fn tag(path: &str, nonce: Option<&str>, facts: &PageFacts<'_>) -> String {
         facts.controller.and_then(|c| serde_json::to_string(c).ok()).unwrap_or_else(|| "null".into());
     let nonce = nonce.map(|nonce| format!(" nonce=\"{}\"", attribute(nonce))).unwrap_or_default();
     format!(
-        "<script src=\"{path}\" data-client=\"{}\" data-controller=\"{}\"{nonce}></script>",
+        "<script src=\"{path}\" data-client=\"{}\" data-controller=\"{}\" data-extensions=\"{}\"{nonce}></script>",
         attribute(facts.client),
-        attribute(&controller)
+        attribute(&controller),
+        attribute(facts.extensions)
     )
 }
 
@@ -127,7 +130,7 @@ mod tests {
             response = response.header(name, *value);
         }
         let response = response.body(Body::from(body.to_owned())).unwrap();
-        let facts = PageFacts { client: "c-1", controller: None };
+        let facts = PageFacts { client: "c-1", controller: None, extensions: "sync-done" };
         let (parts, body) = inject(response, "http://localhost:1", &facts).into_parts();
         (parts.headers, String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())
     }
@@ -145,7 +148,7 @@ mod tests {
         )
         .await;
         let expected = format!(
-            "<head><script src=\"/.wakeworker/page.js?v={}\" data-client=\"c-1\" data-controller=\"null\" nonce=\"a\"></script><title>",
+            "<head><script src=\"/.wakeworker/page.js?v={}\" data-client=\"c-1\" data-controller=\"null\" data-extensions=\"sync-done\" nonce=\"a\"></script><title>",
             *VERSION
         );
         assert_eq!(body, expected);

@@ -244,6 +244,18 @@ impl Pages {
         }
     }
 
+    /// How many pages are open.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().open.len()
+    }
+
+    /// Tells all open pages of a storage key something.
+    pub(crate) fn tell(&self, storage_key: &StorageKey, message: &GatewayMessage) {
+        for page in self.lock().open.values().filter(|page| page.storage_key == *storage_key) {
+            page.outbox.send(message);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing that holds the lock leaves things half done.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,5 +1,7 @@
 //! The messages between a page and the gateway, as `page/protocol.d.ts` defines them.
 
+pub(crate) use super::sync_protocol::{OneShotParams, PeriodicParams, SyncRecordInfo};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wakeworker_quickjs::{RegistrationState, WorkerState};
@@ -120,12 +122,64 @@ pub(crate) enum Method {
         registration: u64,
         /// The tag's 16-bit units (R12).
         tag: Vec<u16>,
+        /// What it asks for beyond the specification.
+        #[serde(default)]
+        options: OneShotParams,
     },
     /// `registration.sync.getTags()`.
     #[serde(rename = "sync.getTags")]
     SyncGetTags {
         /// Whose.
         registration: u64,
+    },
+    /// `registration.sync.unregister()` (R246).
+    #[serde(rename = "sync.unregister")]
+    SyncUnregister {
+        /// Whose.
+        registration: u64,
+        /// The tag's 16-bit units.
+        tag: Vec<u16>,
+    },
+    /// `registration.sync.getRegistrations()` (R236).
+    #[serde(rename = "sync.getRegistrations")]
+    SyncGetRegistrations {
+        /// Whose.
+        registration: u64,
+    },
+    /// `registration.periodicSync.register()`.
+    #[serde(rename = "periodicSync.register")]
+    PeriodicSyncRegister {
+        /// Whose.
+        registration: u64,
+        /// The tag's 16-bit units.
+        tag: Vec<u16>,
+        /// Its interval and conditions.
+        options: PeriodicParams,
+    },
+    /// `registration.periodicSync.getTags()`.
+    #[serde(rename = "periodicSync.getTags")]
+    PeriodicSyncGetTags {
+        /// Whose.
+        registration: u64,
+    },
+    /// `registration.periodicSync.unregister()`.
+    #[serde(rename = "periodicSync.unregister")]
+    PeriodicSyncUnregister {
+        /// Whose.
+        registration: u64,
+        /// The tag's 16-bit units.
+        tag: Vec<u16>,
+    },
+    /// `registration.periodicSync.getRegistrations()` (R232).
+    #[serde(rename = "periodicSync.getRegistrations")]
+    PeriodicSyncGetRegistrations {
+        /// Whose.
+        registration: u64,
+    },
+    /// `navigator.permissions.query()` (R134).
+    PermissionState {
+        /// The name of the permission.
+        name: String,
     },
 }
 
@@ -179,6 +233,27 @@ pub(crate) enum GatewayMessage {
         data: String,
         /// The worker.
         source: WorkerInfo,
+    },
+    /// A permission of the page's origin changed (R134).
+    Permission {
+        /// Which.
+        name: &'static str,
+        /// To what.
+        state: &'static str,
+    },
+    /// A sync event has ended (R248).
+    #[serde(rename_all = "camelCase")]
+    SyncDone {
+        /// Whose.
+        registration: u64,
+        /// `sync` or `periodicsync`.
+        kind: &'static str,
+        /// The tag's 16-bit units.
+        tag: Vec<u16>,
+        /// Why it failed, if it did.
+        reason: Option<&'static str>,
+        /// Whether another attempt follows.
+        will_retry: bool,
     },
 }
 
@@ -256,7 +331,7 @@ mod tests {
         let text =
             r#"{"type":"call","id":7,"method":"sync.register","params":{"registration":3,"tag":[55296,97]}}"#;
         let message: PageMessage = serde_json::from_str(text).unwrap();
-        let PageMessage::Call { id: 7, method: Method::SyncRegister { registration: 3, tag } } = message
+        let PageMessage::Call { id: 7, method: Method::SyncRegister { registration: 3, tag, .. } } = message
         else {
             panic!("{message:?}");
         };

@@ -1,11 +1,11 @@
 //! What is going to happen, in order of time; equal times in the order in which they were noted.
 
 use super::draw::Draw;
-use super::scenario::{Device, Link, PowerState, Scenario, ServerTurn, Turn, What};
+use super::scenario::{Device, Link, Scenario, ServerTurn, Turn, What};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::ops::Range;
-use wakeworker_core::AttemptId;
+use wakeworker_core::{AttemptId, Power};
 
 /// Something that the world does.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub(crate) enum Event {
         stretch: u32,
         online: bool,
     },
-    Power(PowerState),
+    Power(Power),
     Device(Device),
     Server(ServerTurn),
     VisitBegins {
@@ -30,10 +30,11 @@ pub(crate) enum Event {
         page: u64,
         app: usize,
         what: What,
-        ordinal: u64,
     },
     /// An event of an app without script ends.
     AttemptEnds(AttemptId),
+    /// A server answers, or fails to.
+    ExchangeEnds(u64),
 }
 
 /// The agenda of a run.

@@ -44,15 +44,19 @@ pub(crate) struct News {
     pub(crate) empty_offline_elsewhere: usize,
 }
 
+/// When each item would have been sent.
+pub(crate) fn sent(scenario: &Scenario, history: &History) -> Vec<Option<u64>> {
+    let apps = 0..scenario.apps.len();
+    let able: Vec<_> = apps.map(|app| able_to_send(history, app, scenario.duration_ms)).collect();
+    history.items.iter().map(|item| first_at_or_after(&able[item.app], item.made)).collect()
+}
+
 pub(crate) fn compare(scenario: &Scenario, history: &History) -> Elsewhere {
-    let end = scenario.duration_ms;
-    let able: Vec<Vec<(u64, u64)>> =
-        (0..scenario.apps.len()).map(|app| able_to_send(history, app, end)).collect();
     let mut result = Elsewhere::default();
     let mut delays = Vec::new();
-    for item in &history.items {
+    for (item, sent) in history.items.iter().zip(sent(scenario, history)) {
         let done = matches!(item.fate, Fate::Done(_));
-        match first_at_or_after(&able[item.app], item.made) {
+        match sent {
             Some(sent) if sent < item.page_closed => result.sent_by_open_page += 1,
             Some(sent) => {
                 result.sent_at_later_visit += 1;

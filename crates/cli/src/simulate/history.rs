@@ -1,7 +1,7 @@
 //! What happened in a run: raw facts, of which the report and the pictures are made.
 
-use super::scenario::{PowerState, Server};
-use wakeworker_core::{Connection, FailureReason, SyncKind, Tag};
+use super::scenario::Server;
+use wakeworker_core::{Connection, FailureReason, Power, SyncKind, Tag};
 
 /// Everything that happened, times in milliseconds since the start.
 #[derive(Debug, Default)]
@@ -9,7 +9,7 @@ pub(crate) struct History {
     pub(crate) lines: Vec<Line>,
     /// From when on which connection; never two equal ones in a row.
     pub(crate) connections: Vec<(u64, Connection)>,
-    pub(crate) powers: Vec<(u64, PowerState)>,
+    pub(crate) powers: Vec<(u64, Power)>,
     /// From when on the device was on (true) or off.
     pub(crate) device: Vec<(u64, bool)>,
     /// By app.

@@ -5,13 +5,16 @@ mod document;
 mod draw;
 mod elsewhere;
 mod history;
+mod html;
 mod reader;
 mod recorder;
 mod report;
 mod run;
 mod scenario;
+mod script;
+mod svg;
 mod text;
-mod units;
+pub(crate) mod units;
 mod workers;
 mod world;
 
@@ -50,6 +53,12 @@ pub(crate) struct SimulateArgs {
     /// Print the whole result as one JSON object
     #[arg(long)]
     json: bool,
+    /// Write a picture of the run
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    svg: Option<PathBuf>,
+    /// Write a page with the picture, the figures and the timeline
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
     /// How many lines of the timeline to print: a number or `all`
     #[arg(long, value_name = "N", default_value = "100", value_parser = parse_lines)]
     lines: usize,
@@ -72,7 +81,18 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), Failure> {
     }
     let history = Simulation::new(&scenario)?.run()?;
     let report = Report::of(&scenario, &history);
+    if let Some(file) = &args.svg {
+        write(file, &svg::draw(&scenario, &history, &report))?;
+    }
+    if let Some(file) = &args.html {
+        write(file, &html::page(&scenario, &history, &report))?;
+    }
     if args.json { output::json(&report) } else { text::print(&scenario, &report, args.lines) }
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(file, text)
+        .map_err(|e| Failure::new(format!("{} cannot be written: {e}; name another file", file.display())))
 }
 
 fn read(file: &Path) -> Result<Scenario, Failure> {

@@ -126,6 +126,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Whether the value is this word; any other value is for another question.
+    pub(crate) fn word(&self, key: &'static str, word: &str) -> bool {
+        matches!(self.node(key), Some(Node { value: Value::Text(text), .. }) if text == word)
+    }
+
     /// A text, or a list of them.
     pub(crate) fn text_or_texts(&self, key: &'static str, allowed: &str) -> Option<Vec<&'a str>> {
         self.value(key, allowed, |value| match value {

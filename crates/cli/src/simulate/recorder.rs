@@ -1,12 +1,13 @@
 //! Writes down what happens: lines for people, marks for pictures, and what became of each piece of work.
 
 use super::history::{self, EntryHistory, Fate, History, Item, Mark};
-use super::scenario::{Device, PowerState, Scenario, Server};
+use super::scenario::{Device, Scenario, Server};
 use super::units::{self, Civil};
 use std::collections::HashMap;
 use wakeworker::core::{
-    Activity, ActivityEvent, Connection, FailureReason, RegisterError, StorageKey, SyncKind, Tag,
+    Activity, ActivityEvent, Connection, FailureReason, Power, RegisterError, StorageKey, SyncKind, Tag,
 };
+use wakeworker_quickjs::ConsoleLine;
 
 /// Fills a [`History`].
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(crate) struct Recorder {
     /// what it can do.
     waiting: HashMap<(usize, Tag), (Vec<usize>, usize)>,
     entries: HashMap<(usize, SyncKind, Tag), usize>,
+    /// Requests that have not reached their servers, by app, name and body.
+    requests: HashMap<(usize, String, Vec<u8>), usize>,
 }
 
 impl Recorder {
@@ -29,7 +32,7 @@ impl Recorder {
         self.history.line(now, None, "network", text);
     }
 
-    pub(crate) fn power(&mut self, now: u64, power: PowerState) {
+    pub(crate) fn power(&mut self, now: u64, power: Power) {
         let mut text = if power.charging { "charging".to_owned() } else { "on battery".to_owned() };
         for (on, name) in [(power.battery_saver, "battery saver"), (power.data_saver, "data saver")] {
             if on {
@@ -76,6 +79,26 @@ impl Recorder {
         self.history.items.push(Item { app, name, made: now, page_closed, fate: Fate::Waiting });
     }
 
+    /// A request that must reach its server; equal ones must differ by their bodies.
+    pub(crate) fn requested(&mut self, now: u64, app: usize, name: &str, body: &[u8], page_closed: u64) {
+        self.requests.insert((app, name.to_owned(), body.to_vec()), self.history.items.len());
+        let fate = Fate::Waiting;
+        self.history.items.push(Item { app, name: name.to_owned(), made: now, page_closed, fate });
+    }
+
+    /// A server took a request; true if somebody waited for that.
+    pub(crate) fn delivered(&mut self, now: u64, app: usize, name: &str, body: &[u8]) -> bool {
+        let Some(index) = self.requests.remove(&(app, name.to_owned(), body.to_vec())) else { return false };
+        self.history.items[index].fate = Fate::Done(now);
+        true
+    }
+
+    /// A line of a worker's console.
+    pub(crate) fn console(&mut self, now: u64, app: Option<usize>, line: &ConsoleLine) {
+        let text = crate::output::shortened(&line.text, 200);
+        self.history.line(now, app, "console", format!("console: {text}"));
+    }
+
     /// The engine's own account of what happens.
     pub(crate) fn activity(&mut self, now: u64, scenario: &Scenario, activity: &Activity) {
         if self.apps.is_empty() {
@@ -91,12 +114,12 @@ impl Recorder {
         };
         self.history.line(now, Some(app), word, format!("{name}: {text}"));
         self.mark(now, app, *kind, tag, mark);
-        if *kind == SyncKind::BackgroundSync && scenario.apps[app].worker.is_none() {
+        if *kind == SyncKind::BackgroundSync {
             self.settle_items(now, app, tag, mark);
         }
     }
 
-    /// What an event of an app without script means for the work that it was registered for.
+    /// What an event means for the work that pages registered it for.
     fn settle_items(&mut self, now: u64, app: usize, tag: &Tag, mark: Mark) {
         let fate = match mark {
             Mark::Fired { .. } => {
@@ -148,7 +171,8 @@ fn mark_of(event: &ActivityEvent) -> Option<(Mark, &'static str, String)> {
         ActivityEvent::Completed { .. } => (Mark::Succeeded, "succeeded", "done".to_owned()),
         ActivityEvent::Failed { reason, message, next_attempt_ms } => {
             let why = match message {
-                Some(message) => crate::output::shortened(message, 120),
+                // The rest of an exception is its stack.
+                Some(message) => crate::output::shortened(message.lines().next().unwrap_or_default(), 120),
                 None => reason_text(*reason).to_owned(),
             };
             let then = match next_attempt_ms {

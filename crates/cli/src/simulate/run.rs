@@ -1,5 +1,6 @@
 //! Runs a scenario: the real engine and driver on a clock that jumps from one thing that happens to the next.
 
+mod exchanges;
 mod host;
 mod pages;
 
@@ -8,16 +9,23 @@ use super::draw::Draw;
 use super::history::{self, History, Wake};
 use super::recorder::Recorder;
 use super::scenario::{Device, Scenario, Server};
+use super::script::{Mail, ScriptHost};
 use super::workers::RunningEvents;
 use super::world::World;
 use crate::failure::Failure;
+use exchanges::Exchanges;
 use host::RunningHost;
 use pages::Pages;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use wakeworker::core::{Connection, Monotonic, Now, SyncKind, Timestamp, WakeupReason};
+use tempfile::TempDir;
+use wakeworker::core::{
+    Activity, ActivityEvent, AttemptId, Connection, Dispatch, Monotonic, Now, StorageKey, SyncKind, Tag,
+    Timestamp, WakeupReason, WorkerId,
+};
 use wakeworker::store::{ActivityLimits, MemoryStore};
-use wakeworker::{ManualClock, core::Dispatch, core::Tag};
+use wakeworker::{DispatchDone, ManualClock, WorkerBackend};
+use wakeworker_quickjs::RuntimeStorage;
 
 /// A run under way.
 pub(crate) struct Simulation<'a> {
@@ -32,6 +40,11 @@ pub(crate) struct Simulation<'a> {
     host: Option<RunningHost>,
     pages: Pages,
     running: RunningEvents,
+    exchanges: Exchanges,
+    /// Events for real workers, which get one after the other.
+    for_scripts: VecDeque<(Dispatch, DispatchDone)>,
+    /// Where the runtime keeps its data, if it must survive the host.
+    profile: Option<TempDir>,
     recorder: Recorder,
     /// How many events each entry has had, which names the questions to chance.
     dispatched: HashMap<(usize, SyncKind, Tag), u64>,
@@ -45,6 +58,14 @@ impl<'a> Simulation<'a> {
     pub(crate) fn new(scenario: &'a Scenario) -> Result<Simulation<'a>, Failure> {
         let draw = Draw::new(scenario.seed);
         let agenda = Agenda::of(scenario, draw).map_err(Failure::new)?;
+        // Without restarts the workers' data need no disk.
+        let profile =
+            match scenario.device.is_empty() {
+                true => None,
+                false => Some(TempDir::new().map_err(|e| {
+                    Failure::new(format!("a folder for the workers' data cannot be made: {e}"))
+                })?),
+            };
         let start = Now { wall: Timestamp(scenario.start_ms), mono: Monotonic(0) };
         Ok(Simulation {
             scenario,
@@ -60,6 +81,9 @@ impl<'a> Simulation<'a> {
             host: None,
             pages: Pages::new(scenario.apps.len()),
             running: RunningEvents::default(),
+            exchanges: Exchanges::default(),
+            for_scripts: VecDeque::new(),
+            profile,
             recorder: Recorder::default(),
             dispatched: HashMap::new(),
         })
@@ -71,22 +95,34 @@ impl<'a> Simulation<'a> {
         for event in aside {
             self.happen(event)?;
         }
+        // Whatever reaches the host lets the engine look at the clock; what happens elsewhere does not.
+        let mut woken = true;
         loop {
-            self.settle()?;
-            while let Some(event) = self.agenda.pop(self.now) {
-                self.happen(event)?;
+            if std::mem::take(&mut woken) {
                 self.settle()?;
             }
+            while let Some(event) = self.agenda.pop(self.now) {
+                let elsewhere = matches!(event, Event::Server(_));
+                self.happen(event)?;
+                if !elsewhere {
+                    self.settle()?;
+                }
+            }
             let engine = self.host.as_ref().and_then(|host| host.due);
-            let Some(next) = self.agenda.next_at().into_iter().chain(engine).min() else { break };
+            let inside = self.host.as_ref().and_then(|host| host.next_due(self.now));
+            let Some(next) = self.agenda.next_at().into_iter().chain(inside).min() else { break };
             if next >= self.scenario.duration_ms {
                 break;
             }
             if engine.is_some_and(|due| due <= next) && self.agenda.next_at() != Some(next) {
                 self.note_wakeup(next)?;
             }
+            woken = inside == Some(next);
             self.clock.advance_ms(next - self.now);
             self.now = next;
+            while self.wake_script() {
+                self.settle()?;
+            }
         }
         self.end()
     }
@@ -98,7 +134,7 @@ impl<'a> Simulation<'a> {
         while let Some(event) = self.agenda.pop(0) {
             match event {
                 Event::Network(link) => self.world.set_link(0, link, &mut self.agenda),
-                Event::Power(power) => self.world.power = power,
+                Event::Power(power) => self.world.power.set(power),
                 Event::Server(turn) => self.world.set_server(turn),
                 Event::Device(device) => on = device == Device::On,
                 other => aside.push(other),
@@ -114,8 +150,7 @@ impl<'a> Simulation<'a> {
 
     fn end(mut self) -> Result<History, Failure> {
         let end = self.scenario.duration_ms;
-        self.pages.close_all(end, &mut self.recorder.history);
-        self.settle()?;
+        self.pages.close_all(end, self.scenario, &mut self.recorder.history);
         if let Some(host) = self.host.take() {
             host.shut_down()?;
         }
@@ -137,8 +172,8 @@ impl<'a> Simulation<'a> {
                 }
             }
             Event::Power(power) => {
-                if self.world.power != power {
-                    self.world.power = power;
+                if self.world.power.power() != power {
+                    self.world.power.set(power);
                     self.recorder.power(now, power);
                 }
             }
@@ -155,12 +190,26 @@ impl<'a> Simulation<'a> {
                 }
             }
             Event::VisitBegins { visit, closes } => self.open_page(visit, closes)?,
-            Event::VisitEnds { page } => self.pages.close(page, now, &mut self.recorder.history),
-            Event::Act { page, app, what, ordinal } => self.act(page, app, &what, ordinal)?,
+            Event::VisitEnds { page } => {
+                let history = &mut self.recorder.history;
+                self.pages.close(page, now, self.host.as_ref(), self.scenario, history);
+            }
+            Event::Act { page, app, what } => self.act(page, app, &what)?,
             Event::AttemptEnds(attempt) => self.running.end(attempt),
+            Event::ExchangeEnds(number) => self.end_exchange(number),
         }
         self.world.record(now, &mut self.recorder.history);
+        self.tell_script();
         Ok(())
+    }
+
+    /// The workers see network and servers as they are now.
+    fn tell_script(&self) {
+        if let Some(script) = self.host.as_ref().and_then(|host| host.script.as_ref()) {
+            let online = self.world.connection().is_online();
+            script.runtime.set_online(online);
+            script.scripts.set_world(online, |app| self.world.server(app));
+        }
     }
 
     fn network_turned(&mut self, before: Connection, flaky: bool) {
@@ -171,6 +220,7 @@ impl<'a> Simulation<'a> {
         self.recorder.network(self.now, connection, flaky);
         if !connection.is_online() {
             self.running.network_lost();
+            self.break_exchanges();
         }
     }
 
@@ -185,17 +235,25 @@ impl<'a> Simulation<'a> {
             self.scenario,
             self.store.clone(),
             self.world.network.clone(),
+            self.world.power.clone(),
             Arc::new(self.clock.clone()),
+            &self
+                .profile
+                .as_ref()
+                .map_or(RuntimeStorage::Memory, |dir| RuntimeStorage::Dir(dir.path().to_owned())),
         )?;
         self.host = Some(host);
+        self.tell_script();
         self.settle()
     }
 
     fn switch_off(&mut self, device: Device) -> Result<(), Failure> {
         let Some(host) = self.host.take() else { return Ok(()) };
         self.recorder.device(self.now, device);
-        self.pages.close_all(self.now, &mut self.recorder.history);
+        self.pages.close_all(self.now, self.scenario, &mut self.recorder.history);
         self.running.clear();
+        self.exchanges.clear();
+        self.for_scripts.clear();
         match device {
             // As after a kill: nothing is given back, nobody is told.
             Device::Crash => drop(host),
@@ -208,29 +266,29 @@ impl<'a> Simulation<'a> {
     fn settle(&mut self) -> Result<(), Failure> {
         for _ in 0..ROUNDS_MAX {
             let Some(host) = self.host.as_mut() else { return Ok(()) };
-            host.turn(self.now);
+            host.settle(self.now)?;
             let activities = host.take_activities();
+            let mail = host.script.as_ref().map(ScriptHost::take_mail).unwrap_or_default();
             let dispatched = host.workers.take();
             let terminated = host.workers.take_terminated();
-            let quiet = activities.is_empty() && dispatched.is_empty() && terminated.is_empty();
+            let mut quiet =
+                activities.is_empty() && mail.is_empty() && dispatched.is_empty() && terminated.is_empty();
             for activity in activities {
-                self.recorder.activity(self.now, self.scenario, &activity);
+                self.note_activity(&activity);
+            }
+            for mail in mail {
+                self.read_mail(mail);
             }
             for attempt in terminated {
-                self.running.terminate(attempt);
+                self.terminate(attempt);
             }
             for (dispatch, done) in dispatched {
-                let Some(app) = self.app_of(&dispatch) else { continue };
-                let draw = self.draw_of(app, &dispatch);
-                let takes = self.running.start(
-                    &dispatch,
-                    done,
-                    &self.scenario.apps[app],
-                    self.world.server(app),
-                    draw,
-                );
-                if let Some(takes) = takes {
-                    self.agenda.note(self.now.saturating_add(takes), Event::AttemptEnds(dispatch.attempt));
+                self.start_event(dispatch, done);
+            }
+            if quiet && let Some((dispatch, done)) = self.for_scripts.pop_front() {
+                quiet = false;
+                if let Some(script) = self.host.as_ref().and_then(|host| host.script.as_ref()) {
+                    WorkerBackend::dispatch(&script.runtime, &dispatch, done);
                 }
             }
             if quiet && self.host.as_ref().is_none_or(|host| host.due.is_none_or(|due| due > self.now)) {
@@ -244,8 +302,75 @@ impl<'a> Simulation<'a> {
         )))
     }
 
-    fn app_of(&self, dispatch: &Dispatch) -> Option<usize> {
-        self.pages.app_of(dispatch.registration)
+    fn note_activity(&mut self, activity: &Activity) {
+        match (&activity.event, activity.registration, &activity.storage_key) {
+            (ActivityEvent::WorkerRegistered { .. }, Some(registration), Some(key)) => {
+                if let Some(app) = self.scenario.apps.iter().position(|app| app.origin == key.origin()) {
+                    self.pages.registered(app, registration);
+                }
+            }
+            (ActivityEvent::WorkerUnregistered, Some(registration), _) => {
+                self.pages.unregistered(registration)
+            }
+            _ => {}
+        }
+        self.recorder.activity(self.now, self.scenario, activity);
+    }
+
+    fn read_mail(&mut self, mail: Mail) {
+        match mail {
+            Mail::Fetch(request, responder) => self.fetch(request, responder),
+            Mail::PageAnswer { request, result } => self.page_answered(request, result),
+            Mail::Registered { app, result: Err(error) } => {
+                let text = format!("its worker cannot be registered: {error}");
+                self.recorder.history.line(self.now, Some(app), "refused", text);
+            }
+            Mail::Registered { result: Ok(_), .. } => {}
+            Mail::Console(line) => {
+                let script = self.host.as_ref().and_then(|host| host.script.as_ref());
+                let app = script.and_then(|script| self.app_of_worker(script, line.worker));
+                self.recorder.console(self.now, app, &line);
+            }
+        }
+    }
+
+    fn app_of_worker(&self, script: &ScriptHost, worker: WorkerId) -> Option<usize> {
+        self.scenario.apps.iter().position(|app| {
+            let registrations = script.runtime.registrations(&StorageKey::first_party(&app.origin));
+            registrations.iter().any(|registration| {
+                let workers = [&registration.installing, &registration.waiting, &registration.active];
+                workers.into_iter().flatten().any(|found| found.id == worker)
+            })
+        })
+    }
+
+    fn terminate(&mut self, attempt: AttemptId) {
+        self.running.terminate(attempt);
+        self.for_scripts.retain(|(dispatch, _)| dispatch.attempt != attempt);
+        if let Some(script) = self.host.as_ref().and_then(|host| host.script.as_ref()) {
+            WorkerBackend::terminate(&script.runtime, attempt);
+        }
+    }
+
+    /// An event was dispatched: a real worker will get it, or the scenario decides how it ends.
+    fn start_event(&mut self, dispatch: Dispatch, done: DispatchDone) {
+        // An event that belongs to no app is dropped, which tells the engine that nobody handles it.
+        let Some(app) = self.pages.app_of(dispatch.registration) else { return };
+        if self.scenario.apps[app].worker.is_some() {
+            return self.for_scripts.push_back((dispatch, done));
+        }
+        let draw = self.draw_of(app, &dispatch);
+        let takes =
+            self.running.start(&dispatch, done, &self.scenario.apps[app], self.world.server(app), draw);
+        if let Some(takes) = takes {
+            self.agenda.note(self.now.saturating_add(takes), Event::AttemptEnds(dispatch.attempt));
+        }
+    }
+
+    /// Lets one worker go on whose time has come.
+    fn wake_script(&self) -> bool {
+        let script = self.host.as_ref().and_then(|host| host.script.as_ref());
+        script.is_some_and(|script| script.runtime.run_due())
     }
 
     /// The question that decides an event: the n-th one of this entry.
@@ -271,35 +396,6 @@ impl<'a> Simulation<'a> {
             _ => "other",
         };
         self.recorder.history.wakeups.push(Wake { at, reason });
-        Ok(())
-    }
-}
-
-impl Simulation<'_> {
-    fn open_page(&mut self, visit: usize, closes: u64) -> Result<(), Failure> {
-        let visit_plan = &self.scenario.visits[visit];
-        let app = visit_plan.app;
-        let Some(host) = self.host.as_mut() else {
-            self.recorder.history.visits_missed += 1;
-            return Ok(());
-        };
-        let page = self.pages.open(host, self.now, app, closes, self.scenario)?;
-        self.recorder.page_opened(self.now, app);
-        self.agenda.note(closes, Event::VisitEnds { page });
-        let draw = self.draw.named("act").with(visit as u64).with(self.now);
-        for (index, action) in visit_plan.actions.iter().enumerate() {
-            let draw = draw.with(index as u64);
-            let mut at = self.now.saturating_add(action.after.draw(draw.named("after")));
-            for n in 0..action.times {
-                // A page that is closed does nothing any more.
-                if at >= closes {
-                    break;
-                }
-                self.agenda
-                    .note(at, Event::Act { page, app, what: action.what.clone(), ordinal: u64::from(n) });
-                at = at.saturating_add(action.every.draw(draw.named("every").with(u64::from(n))));
-            }
-        }
         Ok(())
     }
 }

@@ -6,15 +6,24 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wakeworker::{DispatchDone, HostHandle, WorkerBackend};
 use wakeworker_core::{AttemptId, AttemptOutcome, Dispatch, FailureReason};
+use wakeworker_quickjs::Runtime;
 
 /// Takes dispatches from the driver and keeps them until the simulation looks at them.
+///
+/// Those for apps with scripts go to the runtime from there, one at a time, so that every run is the same.
 #[derive(Default)]
 pub(crate) struct ModelWorkers {
+    runtime: Option<Runtime>,
     arrived: Mutex<Vec<(Dispatch, DispatchDone)>>,
     terminated: Mutex<Vec<AttemptId>>,
 }
 
 impl ModelWorkers {
+    /// Workers of which some are real ones.
+    pub(crate) fn new(runtime: Option<Runtime>) -> ModelWorkers {
+        ModelWorkers { runtime, ..ModelWorkers::default() }
+    }
+
     /// The events that were dispatched since the last call.
     pub(crate) fn take(&self) -> Vec<(Dispatch, DispatchDone)> {
         std::mem::take(&mut *lock(&self.arrived))
@@ -27,7 +36,11 @@ impl ModelWorkers {
 }
 
 impl WorkerBackend for ModelWorkers {
-    fn attach(&self, _: HostHandle) {}
+    fn attach(&self, host: HostHandle) {
+        if let Some(runtime) = &self.runtime {
+            runtime.attach(host);
+        }
+    }
 
     fn dispatch(&self, dispatch: &Dispatch, done: DispatchDone) {
         lock(&self.arrived).push((dispatch.clone(), done));
@@ -35,6 +48,12 @@ impl WorkerBackend for ModelWorkers {
 
     fn terminate(&self, attempt: AttemptId) {
         lock(&self.terminated).push(attempt);
+    }
+
+    fn shutdown(&self) {
+        if let Some(runtime) = &self.runtime {
+            WorkerBackend::shutdown(runtime);
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use super::agenda::{Agenda, Event};
 use super::draw::Draw;
 use super::history::{self, History};
-use super::scenario::{Link, PowerState, Server, ServerTurn};
+use super::scenario::{Link, Server, ServerTurn};
 use wakeworker::network::ManualNetwork;
-use wakeworker_core::Connection;
+use wakeworker::power::ManualPower;
+use wakeworker_core::{Connection, Power};
 
 /// Network, power and servers.
 pub(crate) struct World {
@@ -14,7 +15,8 @@ pub(crate) struct World {
     link: Link,
     /// Counts the stretches of a flaky network, so that a flap of an earlier one is known as such.
     stretch: u32,
-    pub(crate) power: PowerState,
+    /// What the host's monitor of the power reports.
+    pub(crate) power: ManualPower,
     servers: Vec<Server>,
     draw: Draw,
 }
@@ -25,7 +27,7 @@ impl World {
             network: ManualNetwork::new(Connection::Wifi),
             link: Link { connection: Connection::Wifi, flaky: None },
             stretch: 0,
-            power: PowerState::default(),
+            power: ManualPower::new(Power::default()),
             servers: vec![Server::Up; apps],
             draw,
         }
@@ -81,7 +83,7 @@ impl World {
     /// Writes down how the world is now.
     pub(crate) fn record(&self, now: u64, history: &mut History) {
         history::turn(&mut history.connections, now, self.connection());
-        history::turn(&mut history.powers, now, self.power);
+        history::turn(&mut history.powers, now, self.power.power());
         history.servers.resize_with(self.servers.len(), Vec::new);
         for (turns, server) in history.servers.iter_mut().zip(&self.servers) {
             history::turn(turns, now, *server);

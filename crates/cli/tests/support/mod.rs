@@ -315,6 +315,11 @@ impl Page {
         }
     }
 
+    /// What has come and nobody waited for.
+    pub(crate) fn received(&self) -> Vec<Value> {
+        self.waiting.iter().cloned().collect()
+    }
+
     /// The next message; `None` when the gateway has closed the connection.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {

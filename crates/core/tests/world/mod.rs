@@ -2,6 +2,8 @@
 //! goes through it; after each input it performs the step, checks the invariants and counts the answers.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of the world")]
 
+pub mod periodic;
+
 use std::collections::BTreeMap;
 use wakeworker_core::*;
 
@@ -153,8 +155,21 @@ impl World {
     }
 
     pub fn register_at(&mut self, registration: WorkerRegistrationId, tag: Tag) -> Result<(), RegisterError> {
+        self.register_options(registration, tag, OneShotOptions::default())
+    }
+
+    pub fn register_with(&mut self, tag: &str, options: OneShotOptions) -> Result<(), RegisterError> {
+        self.register_options(WorkerRegistrationId(1), tag.into(), options)
+    }
+
+    fn register_options(
+        &mut self,
+        registration: WorkerRegistrationId,
+        tag: Tag,
+        options: OneShotOptions,
+    ) -> Result<(), RegisterError> {
         let request = self.request();
-        self.input(Input::RegisterOneShot { request, registration, tag, options: OneShotOptions::default() });
+        self.input(Input::RegisterOneShot { request, registration, tag, options });
         self.answer(request).map(drop)
     }
 

@@ -107,7 +107,7 @@ pub(crate) fn is_localhost(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[test] // R146
+    #[test] // R2, R146
     fn only_https_and_loopback_are_potentially_trustworthy() {
         for (url, expected) in [
             ("https://a.example/", true),

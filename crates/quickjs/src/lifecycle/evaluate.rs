@@ -15,7 +15,9 @@ use std::time::Duration;
 use url::Url;
 use wakeworker::store::MemoryStore;
 use wakeworker::{ClientGuard, Host};
-use wakeworker_core::{FrameType, StorageKey, SyncState, WorkerRegistrationId};
+use wakeworker_core::{
+    Config, FrameType, PermissionName, PermissionState, StorageKey, SyncKind, SyncState, WorkerRegistrationId,
+};
 
 /// How an evaluation ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct EvalOptions {
     pub script_url: Url,
     /// What carries its requests; `None` for the network. Default: `None`.
     pub fetcher: Option<Arc<dyn Fetcher>>,
+    /// Permissions that the origin is granted beside those that every origin has. Default: none (R137).
+    pub granted: Vec<PermissionName>,
 }
 
 impl Default for EvalOptions {
@@ -47,6 +51,7 @@ impl Default for EvalOptions {
             script_url: Url::parse("https://eval.localhost/sw.js")
                 .unwrap_or_else(|_| unreachable!("a valid URL")),
             fetcher: None,
+            granted: Vec::new(),
         }
     }
 }
@@ -81,6 +86,12 @@ impl Runtime {
             Some(fetcher) => fetcher,
             None => Arc::new(HttpFetcher::new(&options.config)?),
         };
+        let extensions = options.config.script_extensions;
+        let engine = Config {
+            explainer_options_enabled: extensions.explainer_options,
+            script_unregister_one_shot: extensions.explainer_options || extensions.sync_unregister,
+            ..Config::default()
+        };
         let shared = Shared::open(options.config, &RuntimeStorage::Memory, fetcher, Arc::new(NoClients))?;
         let runtime = Runtime::from_shared(shared.clone());
         let (sender, receiver) = channel();
@@ -91,8 +102,13 @@ impl Runtime {
         let _ = shared.probe.set(Box::new(ChannelProbe(sender.clone())));
         let host = Host::builder(Box::new(MemoryStore::new()))
             .backend(Arc::new(runtime))
+            .config(engine)
             .open()
             .map_err(|error| OpenError::Inaccessible { path: "memory".into(), message: error.to_string() })?;
+        let key = StorageKey::first_party(&options.script_url.origin().ascii_serialization());
+        for name in options.granted {
+            host.set_permission(key.clone(), name, PermissionState::Granted);
+        }
         shared.reconciled.wait();
         let (worker, _window) = match place_worker(&shared, &host, &options.script_url, scripts) {
             Ok(placed) => placed,
@@ -226,7 +242,13 @@ impl<F: FnMut(ConsoleLine)> Evaluation<'_, F> {
             // The answer comes after everything that the engine had to do before, so an event that it owes the worker
             // has been dispatched by then.
             let firing = host.sync_registrations().wait().is_ok_and(|found| {
-                found.iter().any(|sync| !matches!(sync.state, SyncState::Waiting | SyncState::Suspended))
+                found.iter().any(|sync| match sync.registration.kind() {
+                    SyncKind::BackgroundSync => !matches!(sync.state, SyncState::Waiting),
+                    // A periodic registration always waits for its next event; only a running one is awaited.
+                    SyncKind::PeriodicSync => {
+                        matches!(sync.state, SyncState::Firing | SyncState::ReregisteredWhileFiring)
+                    }
+                })
             });
             if !firing && !worker.has_pending_events() {
                 return;

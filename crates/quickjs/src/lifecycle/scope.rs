@@ -95,7 +95,8 @@ mod tests {
         assert!(parse("scope", "?a=%2f", &base).is_ok());
     }
 
-    #[test] // R158
+    // CR: TestSecureRequestingUrl, TestInsecureRequestingUrl, DenyForInsecureOrigin
+    #[test] // R1, R2, R158
     fn other_origins_and_insecure_ones_are_security_errors() {
         let page = url("https://a.example/");
         let check = |script: &str, scope: &str, page: &Url| {

@@ -99,6 +99,16 @@ async function assertRejects(kind, body, message = "the call") {
   checkError(error, kind, message);
 }
 
+/** Resolves when this worker is the active one: before, `register` is refused (R16, R94). */
+const activated = new Promise((resolve) => {
+  addEventListener("activate", async () => {
+    // The state changes a little after the activate event has ended.
+    do await nextTask();
+    while (registration.active === null || registration.active.state !== "activated");
+    resolve();
+  });
+});
+
 /** Resolves in a later task. */
 function nextTask() {
   return new Promise((resolve) => setTimeout(resolve, 0));

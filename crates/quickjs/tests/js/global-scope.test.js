@@ -15,7 +15,8 @@ test("the global is a ServiceWorkerGlobalScope", () => {
 test("interface objects: writable, configurable, not enumerable, with name, length and tag", () => {
   // R5
   const names = [
-    "Event", "EventTarget", "ExtendableEvent", "SyncEvent", "PeriodicSyncEvent", "FetchEvent", "InstallEvent", "ExtendableMessageEvent", "SyncManager",
+    "Event", "EventTarget", "ExtendableEvent", "SyncEvent", "PeriodicSyncEvent", "FetchEvent", "InstallEvent", "ExtendableMessageEvent", "SyncManager", "PeriodicSyncManager",
+    "Permissions", "PermissionStatus",
     "ServiceWorkerRegistration", "ServiceWorker", "Clients", "Client", "WindowClient", "Request", "Response", "Headers", "URL", "URLSearchParams",
     "TextEncoder", "TextDecoder", "Blob", "File", "FormData", "AbortController", "AbortSignal", "Crypto", "WorkerNavigator", "WorkerLocation",
   ];
@@ -50,7 +51,7 @@ test("lazily loaded interfaces become ordinary data properties", () => {
 });
 
 test("constructors that scripts may not call", () => {
-  for (const Interface of [SyncManager, ServiceWorkerRegistration, ServiceWorker, Clients, Client, WindowClient, Crypto, WorkerNavigator, WorkerLocation]) {
+  for (const Interface of [SyncManager, PeriodicSyncManager, Permissions, PermissionStatus, ServiceWorkerRegistration, ServiceWorker, Clients, Client, WindowClient, Crypto, WorkerNavigator, WorkerLocation]) {
     assertThrows(TypeError, () => new Interface(), Interface.name);
   }
 });
@@ -58,6 +59,9 @@ test("constructors that scripts may not call", () => {
 test("length of operations and constructors", () => {
   assertEquals(SyncManager.prototype.register.length, 1);
   assertEquals(SyncManager.prototype.getTags.length, 0);
+  assertEquals(PeriodicSyncManager.prototype.register.length, 1);
+  assertEquals(PeriodicSyncManager.prototype.getTags.length, 0);
+  assertEquals(PeriodicSyncManager.prototype.unregister.length, 1);
   assertEquals(ExtendableEvent.prototype.waitUntil.length, 1);
   assertEquals(EventTarget.prototype.addEventListener.length, 2);
   assertEquals(Event.length, 1);
@@ -81,10 +85,6 @@ test("location and navigator", async () => {
   assert(Object.isFrozen(navigator.languages));
   assertEquals(navigator.languages[0], navigator.language);
   assertEquals(typeof navigator.onLine, "boolean");
-  assert(["granted", "denied", "prompt"].includes((await navigator.permissions.query({ name: "background-sync" })).state));
-  assert(["granted", "denied", "prompt"].includes((await navigator.permissions.query({ name: "periodic-background-sync" })).state));
-  await assertRejects(TypeError, () => navigator.permissions.query({ name: "no-such-permission" }));
-  await assertRejects(TypeError, () => navigator.permissions.query());
 });
 
 test("registration", () => {
@@ -93,8 +93,14 @@ test("registration", () => {
   // R3
   assert(registration.sync instanceof SyncManager);
   assertEquals(registration.sync, registration.sync);
-  assert("sync" in registration);
-  assertEquals(Object.getOwnPropertyDescriptor(ServiceWorkerRegistration.prototype, "sync").set, undefined);
+  // R4
+  assert(registration.periodicSync instanceof PeriodicSyncManager);
+  assertEquals(registration.periodicSync, registration.periodicSync);
+  for (const name of ["sync", "periodicSync"]) {
+    const attribute = Object.getOwnPropertyDescriptor(ServiceWorkerRegistration.prototype, name);
+    assertDeepEquals([attribute.set, attribute.enumerable, attribute.configurable], [undefined, true, true]);
+    assertThrows(TypeError, () => attribute.get.call({}));
+  }
   assert(self.serviceWorker instanceof ServiceWorker);
   assertEquals(self.serviceWorker.scriptURL, location.href);
   assertThrows(TypeError, () => Object.getOwnPropertyDescriptor(ServiceWorkerRegistration.prototype, "scope").get.call({}));
@@ -114,6 +120,37 @@ test("SyncManager reports argument errors as rejections", async () => {
   );
   await assertRejects(TypeError, () => SyncManager.prototype.register.call({}, "t"));
   await assertRejects(TypeError, () => SyncManager.prototype.getTags.call({}));
+});
+
+test("the event handler attributes of both APIs are null at first, and behave like listeners", () => {
+  // R6
+  for (const [name, Event] of [["sync", SyncEvent], ["periodicsync", PeriodicSyncEvent]]) {
+    const attribute = `on${name}`;
+    assertEquals(self[attribute], null);
+    const seen = [];
+    const listener = () => seen.push("listener");
+    self[attribute] = () => seen.push("attribute");
+    addEventListener(name, listener);
+    dispatchEvent(new Event(name, { tag: "t" }));
+    assertDeepEquals(seen, ["attribute", "listener"]);
+    self[attribute] = 5;
+    assertEquals(self[attribute], null);
+    dispatchEvent(new Event(name, { tag: "t" }));
+    assertDeepEquals(seen, ["attribute", "listener", "listener"]);
+    removeEventListener(name, listener);
+  }
+});
+
+// CR: interfaces
+test("the sync interfaces have the members of the specifications and no others", () => {
+  // R223
+  const members = (Interface) => Object.getOwnPropertyNames(Interface.prototype).sort().join();
+  assertEquals(members(SyncManager), "constructor,getTags,register");
+  assertEquals(members(PeriodicSyncManager), "constructor,getTags,register,unregister");
+  assertEquals(members(SyncEvent), "constructor,lastChance,tag");
+  assertEquals(members(PeriodicSyncEvent), "constructor,tag");
+  assert(!("PeriodicSyncRegistration" in self) && !("SyncRegistration" in self));
+  assert(!("chrome" in self), "no chrome.webview unless the host allows it");
 });
 
 test("crypto", () => {

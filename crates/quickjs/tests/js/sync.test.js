@@ -16,20 +16,14 @@ function onTag(tag, handler) {
 }
 
 /** Registers when the worker is active: R16 refuses before. */
-const activated = new Promise((resolve) => addEventListener("activate", () => setTimeout(resolve, 0)));
-
 async function register(tag) {
   await activated;
-  for (;;) {
-    // The state changes a little after the activate event has ended.
-    if (registration.active !== null && registration.active.state === "activated") break;
-    await nextTask();
-  }
   return registration.sync.register(tag);
 }
 
+// CR: BackgroundSyncBrowserTest.RegisterFromServiceWorker
 test("register resolves with undefined and the event comes, trusted, with its tag", async () => {
-  // R22, R23, R59
+  // R21, R22, R23, R59
   const seen = onTag("plain", (event) => [event.isTrusted, event.lastChance, event instanceof SyncEvent, event.type, event.target === self]);
   assertEquals(await register("plain"), undefined);
   assertDeepEquals(await seen, [true, false, true, "sync", true]);
@@ -53,6 +47,7 @@ test("tags are any DOMString: conversion, empty, lone surrogates", async () => {
   }
 });
 
+// CR: GetOneShotSyncRegistrationsWithRegisteredSync, GetRegistrationsFromServiceWorker, HasTagFromServiceWorker
 test("getTags lists a tag while its event runs", async () => {
   // R39
   const seen = onTag("listed", (event) => {
@@ -64,6 +59,7 @@ test("getTags lists a tag while its event runs", async () => {
   assert((await seen).includes("listed"));
 });
 
+// CR: RegisterWithInvalidOptions
 test("a tag that is too long is refused", async () => {
   // R33, D4
   await activated;

@@ -1,9 +1,11 @@
 //! What a host does to entries and events: fire, cancel, run all that is due.
 
 use crate::HostHandle;
+use crate::error::QueryError;
 use crate::pending::Pending;
 use wakeworker_core::{
-    AttemptOutcome, Input, RegisterError, Resolution, SyncKind, SyncRegistrationId, Tag, WorkerRegistrationId,
+    AttemptOutcome, Input, RegisterError, Resolution, SyncKind, SyncOperationStatus, SyncRegistrationId, Tag,
+    WorkerRegistrationId,
 };
 
 impl HostHandle {
@@ -23,14 +25,20 @@ impl HostHandle {
     }
 
     /// Fires an entry of either kind now, whatever holds it back: back-off, conditions, intervals (R245). The attempt
-    /// counts as any other. Complete when the event has ended.
+    /// counts as any other. Complete when the event has ended, with how it ended.
     pub fn fire_sync_registration(
         &self,
         sync: SyncRegistrationId,
-    ) -> Pending<Result<AttemptOutcome, RegisterError>> {
+    ) -> Pending<Result<SyncOperationStatus, RegisterError>> {
         self.pending(|done| {
             let input = |request| Input::FireSync { request, sync };
-            self.ask(input, move |answer| done(answer.and_then(outcome)));
+            self.ask(input, move |answer| {
+                done(answer.map(|resolution| match resolution {
+                    Resolution::Outcome(outcome) => SyncOperationStatus::from(&outcome),
+                    Resolution::Status(status) => status,
+                    _ => SyncOperationStatus::OtherError,
+                }));
+            });
         })
     }
 
@@ -43,7 +51,7 @@ impl HostHandle {
         })
     }
 
-    /// Fires everything that may fire now and is complete when all of those events have ended, with their number
+    /// Fires everything that may fire now and is complete when no event runs any more, with the number of events that ran
     /// (R182): for a process that the system wakes for this and may end afterwards.
     #[doc(alias = "FireBackgroundSyncEvents")]
     pub fn fire_due(&self) -> Pending<Result<usize, RegisterError>> {
@@ -55,6 +63,16 @@ impl HostHandle {
                     _ => 0,
                 }));
             });
+        })
+    }
+
+    /// Milliseconds until entries of this kind want the process to be awake, 0 if something is due already; `None` if
+    /// there is nothing to wake for (R179). While an event runs it is at least the recovery time (R180). For hosts that
+    /// arm an operating system's timer before their process ends; always `None` for a profile that does not outlive it (R147).
+    #[doc(alias = "GetSoonestWakeupDelta")]
+    pub fn soonest_wakeup(&self, kind: SyncKind) -> Pending<Result<Option<u64>, QueryError>> {
+        self.query(move |engine, store, now| {
+            Ok(if store.is_persistent() { engine.soonest_wakeup(kind, now) } else { None })
         })
     }
 }

@@ -5,7 +5,10 @@ use crate::pending::Pending;
 use crate::store::{ActivityQuery, RecordedActivity, export};
 use crate::{HostHandle, Subscription};
 use std::sync::atomic::Ordering;
-use wakeworker_core::{Activity, SyncRegistered, SyncStatus, Wakeup, WorkerRegistration};
+use wakeworker_core::{
+    Activity, OriginAudit, Reason, StorageKey, SyncRegistered, SyncRegistrationId, SyncStatus, Wakeup,
+    WorkerRegistration,
+};
 
 impl HostHandle {
     /// Every worker registration of the profile, as stored.
@@ -16,6 +19,19 @@ impl HostHandle {
     /// Every sync registration with its state and the reasons why it is not firing (R243).
     pub fn sync_registrations(&self) -> Pending<Result<Vec<SyncStatus>, QueryError>> {
         self.query(|engine, _, now| Ok(engine.sync_statuses(now).collect()))
+    }
+
+    /// Every reason why an entry is not firing now; `None` if there is no such entry (R243).
+    pub fn explain(&self, sync: SyncRegistrationId) -> Pending<Result<Option<Vec<Reason>>, QueryError>> {
+        self.query(move |engine, _, now| Ok(engine.explain(sync, now)))
+    }
+
+    /// What each origin has done: counts, times and durations of its events (R145, R242). The counting goes back as far
+    /// as the activity log does.
+    pub fn audit(&self) -> Pending<Result<Vec<(StorageKey, OriginAudit)>, QueryError>> {
+        self.query(|engine, _, _| {
+            Ok(engine.audit().map(|(key, audit)| (key.clone(), audit.clone())).collect())
+        })
     }
 
     /// When the engine will act next if nothing happens, and why.

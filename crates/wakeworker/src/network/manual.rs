@@ -85,6 +85,7 @@ mod tests {
     use super::*;
     use crate::network::testing::Heard;
 
+    // CR: GetNetworkOnConstruction, NetworkChangeInvokesCallback
     #[test] // R55, R56, R57
     fn the_present_connection_is_told_at_once_and_then_each_change_once() {
         let network = ManualNetwork::new(Connection::Wifi);

@@ -130,6 +130,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn is_persistent(&self) -> bool {
+        false
+    }
+
     fn release(&mut self, lease: Lease) -> Result<(), StoreError> {
         let mut profile = self.profile();
         profile.check(&lease)?;

@@ -44,6 +44,11 @@ pub trait Store: Send {
     /// Removes the whole activity log. The numbers of later activities go on where they were (R239).
     fn clear_activities(&mut self, lease: &Lease) -> Result<(), StoreError>;
 
+    /// Whether the profile outlives the process. If not, nobody is to be woken for it (R147).
+    fn is_persistent(&self) -> bool {
+        true
+    }
+
     /// Gives the profile back. Called once, at an orderly end.
     fn release(&mut self, lease: Lease) -> Result<(), StoreError>;
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use wakeworker::core::*;
 use wakeworker::network::ManualNetwork;
 use wakeworker::store::{ActivityQuery, Lease, Loaded, MemoryStore, RecordedActivity, Store, StoreError};
-use wakeworker::{DispatchDone, Driver, Host, HostBuilder, HostHandle, ManualClock, Monitors, WorkerBackend};
+use wakeworker::{
+    Clock as _, DispatchDone, Driver, Host, HostBuilder, HostHandle, ManualClock, Monitors, WorkerBackend,
+};
 
 pub const ORIGIN: &str = "https://chat.example";
 
@@ -38,6 +40,7 @@ struct DiskState {
 struct StageStore {
     store: MemoryStore,
     disk: Disk,
+    persistent: bool,
 }
 
 /// A backend that only remembers what it was given.
@@ -48,6 +51,11 @@ pub struct Workers {
     messages: Mutex<Vec<(WorkerId, String)>>,
     /// What happened in order; callbacks of tests may add to it.
     pub trace: Mutex<Vec<String>>,
+}
+
+/// An attempt that failed for this reason.
+pub fn failed(reason: FailureReason) -> AttemptOutcome {
+    AttemptOutcome::Failed { reason, message: None }
 }
 
 impl Stage {
@@ -66,7 +74,7 @@ impl Stage {
         let clock = ManualClock::new(Now { wall: Timestamp(1_800_000_000_000), mono: Monotonic(0) });
         let network = ManualNetwork::new(Connection::None);
         let workers = Arc::new(Workers::default());
-        let builder = Host::builder(Box::new(StageStore { store, disk: disk.clone() }));
+        let builder = Host::builder(Box::new(StageStore { store, disk: disk.clone(), persistent: true }));
         let builder = builder
             .backend(workers.clone())
             .network(Box::new(network.clone()))
@@ -127,6 +135,11 @@ impl Stage {
         }
         self.clock.advance_ms(ms);
         self.turn();
+    }
+
+    /// The wall clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now().wall
     }
 
     pub fn online(&mut self) {
@@ -261,6 +274,10 @@ impl Store for StageStore {
 
     fn clear_activities(&mut self, lease: &Lease) -> Result<(), StoreError> {
         self.store.clear_activities(lease)
+    }
+
+    fn is_persistent(&self) -> bool {
+        self.persistent
     }
 
     fn release(&mut self, lease: Lease) -> Result<(), StoreError> {

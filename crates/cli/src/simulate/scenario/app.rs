@@ -1,10 +1,10 @@
 //! The apps: an origin each, with or without a real worker script, and how their servers behave.
 
 use crate::simulate::reader::Reader;
-use crate::simulate::units::{SECOND_MS, Spread};
+use crate::simulate::units::{DAY_MS, SECOND_MS, Spread};
 use std::path::{Path, PathBuf};
 use url::Url;
-use wakeworker_core::{PermissionName, PermissionState};
+use wakeworker_core::{ExtraInterval, PermissionName, PermissionState};
 
 /// One app.
 #[derive(Clone, Debug)]
@@ -14,6 +14,10 @@ pub(crate) struct App {
     pub(crate) origin: String,
     pub(crate) permissions: Vec<(PermissionName, PermissionState)>,
     pub(crate) worker: Option<WorkerFiles>,
+    /// What the host adds to the gap between its periodic events.
+    pub(crate) extra_interval: ExtraInterval,
+    /// What its server answers at which paths, beside the app's files.
+    pub(crate) answers: Vec<(String, String)>,
     /// How likely an event (without a script) or a request (with one) fails although network and server are there.
     pub(crate) fail: f64,
     /// How likely it never ends.
@@ -68,6 +72,8 @@ pub(super) fn read_all(top: &Reader<'_>, folder: &Path, apps_max: usize) -> Vec<
             origin: "https://app.example".to_owned(),
             permissions: Vec::new(),
             worker: None,
+            extra_interval: ExtraInterval::default(),
+            answers: Vec::new(),
             fail: 0.0,
             hang: 0.0,
             takes: TAKES,
@@ -112,6 +118,8 @@ fn read(table: &Reader<'_>, folder: &Path, several: bool) -> App {
         origin,
         permissions: permissions(table),
         worker: worker(table, folder),
+        extra_interval: extra_interval(table),
+        answers: answers(table),
         fail,
         hang,
         takes: table.spread("takes").unwrap_or(TAKES),
@@ -159,6 +167,25 @@ fn permissions(table: &Reader<'_>) -> Vec<(PermissionName, PermissionState)> {
         }
     }
     read
+}
+
+fn extra_interval(table: &Reader<'_>) -> ExtraInterval {
+    // Two kinds of values, so the word is looked for first.
+    match table.word("engagement", "never") {
+        true => ExtraInterval::Never,
+        false => table.duration("engagement", 0..=3_653 * DAY_MS).map(ExtraInterval::Ms).unwrap_or_default(),
+    }
+}
+
+fn answers(table: &Reader<'_>) -> Vec<(String, String)> {
+    let answers = table.texts("answers");
+    for (path, _) in answers.iter().filter(|(path, _)| !path.starts_with('/')) {
+        table.problem(
+            "answers",
+            format!("has {path:?}, which is not a path on the app's origin; begin with /"),
+        );
+    }
+    answers.into_iter().map(|(path, body)| (path.to_owned(), body.to_owned())).collect()
 }
 
 fn worker(table: &Reader<'_>, folder: &Path) -> Option<WorkerFiles> {

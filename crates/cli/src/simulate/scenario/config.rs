@@ -2,7 +2,7 @@
 
 use crate::simulate::reader::Reader;
 use crate::simulate::units::DAY_MS;
-use wakeworker_core::{Config, PeriodicDispatch};
+use wakeworker_core::{CoalescePolicy, Config, PeriodicDispatch};
 
 /// Longest length of time for any knob.
 const LONGEST_MS: u64 = 3_653 * DAY_MS;
@@ -54,6 +54,40 @@ pub(super) fn read(table: Reader<'_>) -> Config {
     if let Some(mode) = table.choice("periodic_dispatch", &modes) {
         config.periodic_dispatch = mode;
     }
+    if let Some(conditions) = table.table("conditions") {
+        config.conditions = super::visit::conditions(&conditions);
+        conditions.finish();
+    }
+    config.coalescing = coalescing(&table, config.coalescing);
     table.finish();
     config
 }
+
+fn coalescing(table: &Reader<'_>, default: CoalescePolicy) -> CoalescePolicy {
+    #[derive(Clone, Copy)]
+    enum Policy {
+        Exact,
+        Slack,
+        Align,
+    }
+    let slack = table.integer("slack_percent", 0..=100);
+    let percent = slack.and_then(|percent| u32::try_from(percent).ok()).unwrap_or(SLACK_PERCENT);
+    let policies = [("exact", Policy::Exact), ("slack", Policy::Slack), ("align", Policy::Align)];
+    match table.choice("coalescing", &policies) {
+        Some(Policy::Exact) => CoalescePolicy::Exact,
+        Some(Policy::Slack) => CoalescePolicy::Slack { percent },
+        Some(Policy::Align) => CoalescePolicy::Align { slack_percent: percent },
+        None => {
+            if slack.is_some() {
+                table.problem(
+                    "slack_percent",
+                    "says nothing without `coalescing`; write coalescing = \"align\"",
+                );
+            }
+            default
+        }
+    }
+}
+
+/// How late an event may be, in percent of its interval, if only the policy is named.
+const SLACK_PERCENT: u32 = 25;

@@ -6,8 +6,8 @@ mod timeline;
 mod visit;
 mod when;
 
-pub(crate) use app::App;
-pub(crate) use timeline::{Device, Link, PowerState, Server, ServerTurn, Turn};
+pub(crate) use app::{App, WorkerFiles};
+pub(crate) use timeline::{Device, Link, Server, ServerTurn, Turn};
 pub(crate) use visit::{Visit, What};
 pub(crate) use when::When;
 
@@ -15,7 +15,7 @@ use super::document::{self, Language};
 use super::reader::{Problem, Problems, Reader};
 use super::units::{self, DAY_MS, SECOND_MS};
 use std::path::Path;
-use wakeworker_core::Config;
+use wakeworker_core::{Config, Power};
 
 /// A whole scenario.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Scenario {
     pub(crate) config: Config,
     pub(crate) apps: Vec<App>,
     pub(crate) network: Vec<Turn<Link>>,
-    pub(crate) power: Vec<Turn<PowerState>>,
+    pub(crate) power: Vec<Turn<Power>>,
     pub(crate) device: Vec<Turn<Device>>,
     pub(crate) server: Vec<Turn<ServerTurn>>,
     pub(crate) visits: Vec<Visit>,

@@ -4,7 +4,7 @@ use super::app::App;
 use super::when::When;
 use crate::simulate::reader::Reader;
 use crate::simulate::units::{SECOND_MS, Spread};
-use wakeworker_core::Connection;
+use wakeworker_core::{Connection, Power};
 
 /// From some moments on, something is another way.
 #[derive(Clone, Debug)]
@@ -19,20 +19,6 @@ pub(crate) struct Link {
     pub(crate) connection: Connection,
     /// It comes and goes: how long it is there, and how long it is not.
     pub(crate) flaky: Option<(Spread, Spread)>,
-}
-
-/// The power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PowerState {
-    pub(crate) charging: bool,
-    pub(crate) battery_saver: bool,
-    pub(crate) data_saver: bool,
-}
-
-impl Default for PowerState {
-    fn default() -> PowerState {
-        PowerState { charging: true, battery_saver: false, data_saver: false }
-    }
 }
 
 /// The device with the host program on it.
@@ -106,10 +92,10 @@ fn read_flaky(table: Reader<'_>) -> (Spread, Spread) {
     flaky
 }
 
-pub(super) fn read_power(top: &Reader<'_>) -> Vec<Turn<PowerState>> {
+pub(super) fn read_power(top: &Reader<'_>) -> Vec<Turn<Power>> {
     let read = |table: Reader<'_>| {
         let when = When::read(&table);
-        let to = PowerState {
+        let to = Power {
             charging: table.boolean("charging").unwrap_or(true),
             battery_saver: table.boolean("battery_saver").unwrap_or(false),
             data_saver: table.boolean("data_saver").unwrap_or(false),

@@ -4,7 +4,7 @@ use super::app::App;
 use super::when::When;
 use crate::simulate::reader::Reader;
 use crate::simulate::units::{DAY_MS, MINUTE_MS, SECOND_MS, Spread};
-use wakeworker_core::Tag;
+use wakeworker_core::{Conditions, NetworkCondition, OneShotOptions, PeriodicOptions, PowerCondition, Tag};
 
 /// A page that is opened again and again.
 #[derive(Clone, Debug)]
@@ -31,9 +31,9 @@ pub(crate) struct Action {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
     /// `registration.sync.register(tag)`.
-    Sync { tag: Tag },
+    Sync { tag: Tag, options: OneShotOptions },
     /// `registration.periodicSync.register(tag, {minInterval})`.
-    Periodic { tag: Tag, min_interval_ms: u64 },
+    Periodic { tag: Tag, options: PeriodicOptions },
     /// `registration.periodicSync.unregister(tag)`.
     UnregisterPeriodic { tag: Tag },
     /// A request of the page, which goes through its worker.
@@ -42,6 +42,9 @@ pub(crate) enum What {
 
 /// Most repetitions of one action in one visit.
 const TIMES_MAX: u64 = 10_000;
+
+/// Longest interval and latest time.
+const LONGEST_MS: u64 = 3_653 * DAY_MS;
 
 pub(super) fn read_all(top: &Reader<'_>, apps: &[App]) -> Vec<Visit> {
     top.tables("visit").into_iter().map(|table| read(table, apps)).collect()
@@ -87,18 +90,18 @@ fn read_action(table: Reader<'_>, has_script: bool) -> Option<Action> {
 
 fn read_what(table: &Reader<'_>, kind: &'static str, has_script: bool) -> Option<What> {
     let text = table.text(kind)?;
-    if kind != "sync" {
-        table.problem(kind, "cannot be simulated by this version; write sync = \"outbox\"");
-        return None;
-    }
     let tag = Tag::from(text);
     Some(match kind {
-        "sync" => What::Sync { tag },
+        "sync" => What::Sync { tag, options: one_shot_options(table) },
         "periodic" => {
             if !table.has("min_interval") {
                 table.missing("min_interval", "min_interval = \"12h\"");
             }
-            What::Periodic { tag, min_interval_ms: table.duration("min_interval", 0..=3_653 * DAY_MS)? }
+            let min_interval_ms = table.duration("min_interval", 0..=LONGEST_MS)?;
+            What::Periodic {
+                tag,
+                options: PeriodicOptions { min_interval_ms, conditions: conditions(table) },
+            }
         }
         "unregister_periodic" => What::UnregisterPeriodic { tag },
         _ => {
@@ -118,4 +121,30 @@ fn read_what(table: &Reader<'_>, kind: &'static str, has_script: bool) -> Option
             What::Request { method: kind.to_ascii_uppercase(), path: text.to_owned(), body }
         }
     })
+}
+
+fn one_shot_options(table: &Reader<'_>) -> OneShotOptions {
+    let earliest_ms = table.duration("earliest", 0..=LONGEST_MS).unwrap_or(0);
+    let latest_ms = table.duration("latest", 1..=LONGEST_MS);
+    if latest_ms.is_some_and(|latest| latest <= earliest_ms) {
+        table.problem(
+            "latest",
+            "is not after `earliest`, so the event could never be fired; write a longer time",
+        );
+    }
+    OneShotOptions { conditions: conditions(table), earliest_ms, latest_ms }
+}
+
+/// The keys `network` and `power`.
+pub(super) fn conditions(table: &Reader<'_>) -> Conditions {
+    let networks = [
+        ("any", NetworkCondition::Any),
+        ("online", NetworkCondition::Online),
+        ("avoid-cellular", NetworkCondition::AvoidCellular),
+    ];
+    let powers = [("auto", PowerCondition::Auto), ("avoid-draining", PowerCondition::AvoidDraining)];
+    Conditions {
+        network: table.choice("network", &networks).unwrap_or_default(),
+        power: table.choice("power", &powers).unwrap_or_default(),
+    }
 }

@@ -22,6 +22,7 @@ pub struct Probe {
 }
 
 /// The answer that proves the network.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// Status 204.
