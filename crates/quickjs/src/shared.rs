@@ -60,8 +60,7 @@ impl Shared {
             RuntimeStorage::Dir(dir) => Place::Dir(dir.join("indexeddb")),
             RuntimeStorage::Memory => Place::Memory,
         };
-        let mut limits = Limits::default();
-        limits.origin_bytes_max = config.indexeddb_bytes_max;
+        let limits = Limits { origin_bytes_max: config.indexeddb_bytes_max };
         let indexeddb = Engine::open(&place, limits).map_err(|error| OpenError::Inaccessible {
             path: match storage {
                 RuntimeStorage::Dir(dir) => dir.join("indexeddb"),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::npm;
 use wakeworker_quickjs::{EvalOptions, Runtime};
 
-const PROGRAMS: u32 = 300;
+const PROGRAMS: u32 = 150;
 
 /// Evaluates a bundle of `tests/indexeddb_libraries` after `assert.js`; it must end with `done:`.
 fn passes(entry: &str, prelude: &str, timeout: Duration) {
