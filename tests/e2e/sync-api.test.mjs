@@ -134,6 +134,40 @@ test("permissions are those of the host", async () => {
   });
 });
 
+// R134
+test("a status object follows the host, and says so", async () => {
+  const site = await App.open(FILES);
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    /** @type {import("playwright-core").WebSocketRoute | undefined} */
+    let socket;
+    await page.routeWebSocket(/\/socket$/, (route) => {
+      route.connectToServer();
+      socket = route;
+    });
+    await page.goto(site.origin);
+    const changed = page.evaluate(async () => {
+      const name = /** @type {PermissionName} */ ("periodic-background-sync");
+      const [first, second] = await Promise.all([navigator.permissions.query({ name }), navigator.permissions.query({ name })]);
+      const before = first.state;
+      document.title = "waits";
+      const events = await Promise.all([
+        new Promise((resolve) => (first.onchange = resolve)),
+        new Promise((resolve) => second.addEventListener("change", resolve)),
+      ]);
+      return [before, first.state, second.state, ...events.map((event) => event.type), first.onchange !== null];
+    });
+    await page.waitForFunction(() => document.title === "waits");
+    socket?.send(JSON.stringify({ type: "permission", name: "background-sync", state: "denied" }));
+    socket?.send(JSON.stringify({ type: "permission", name: "periodic-background-sync", state: "granted" }));
+    assert.deepEqual(await changed, ["denied", "granted", "granted", "change", "change", true]);
+  } finally {
+    await context.close();
+    await site.close();
+  }
+});
+
 // R14
 test("the registration of a frame that is gone does no harm", async () => {
   await withPage(GRANT, async (run) => {

@@ -172,6 +172,53 @@ async fn a_page_and_its_syncs_outlive_a_killed_gateway() {
     assert!(message["data"].as_str().unwrap().contains("synced a"));
 }
 
+#[tokio::test] // R18, R19, R34, R175; CR: RegisterFromIFrameWithMainFrameHost, RegisterFromIFrameWithTopLevelFrameForOrigin
+async fn a_frame_may_register_while_a_window_of_its_site_is_open() {
+    // R19; CR: RegisterFromUncontrolledDocument, oneshot
+    let site = site();
+    let serve = site.serve(&["--grant", "periodic-background-sync"]);
+    let mut window = Page::open(&serve, "/").await;
+    let registration = window.activate("sw.js").await;
+    let one_off = json!({ "registration": registration, "tag": [97] });
+    let periodic = json!({ "registration": registration, "tag": [97], "options": {} });
+    let mut frame = Page::connect_frame(&serve, "/outside", None).await;
+    assert_eq!(frame.call("sync.register", one_off.clone()).await, Ok(Value::Null));
+    assert_eq!(frame.call("periodicSync.register", periodic.clone()).await, Ok(Value::Null));
+    // Inside another site's page the frame has data of its own (R175), and no window of that can be open.
+    let mut foreign = Page::connect_frame(&serve, "/", Some("https://top.example")).await;
+    assert_eq!(foreign.welcome["registrations"], json!([]));
+    let partitioned = foreign.activate("sw.js").await;
+    assert_ne!(partitioned, registration);
+    for method in ["sync.register", "periodicSync.register"] {
+        let params = json!({ "registration": partitioned, "tag": [97], "options": {} });
+        let error = foreign.call(method, params).await.unwrap_err();
+        let expected = if method == "sync.register" { "InvalidAccessError: " } else { "NotAllowedError: " };
+        assert!(error.starts_with(expected), "a grant is for the site itself: {error}");
+    }
+    drop(window);
+    // The gateway learns of it when the connection has ended.
+    loop {
+        match frame.call("sync.register", one_off.clone()).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => break assert!(error.starts_with("InvalidAccessError: "), "{error}"),
+        }
+    }
+    let error = frame.call("periodicSync.register", periodic).await.unwrap_err();
+    assert!(error.starts_with("InvalidAccessError: "), "{error}");
+}
+
+#[tokio::test] // R25, R62
+async fn a_page_that_is_gone_before_its_answer_does_not_keep_the_event_from_firing() {
+    let site = site();
+    let serve = site.serve(&[]);
+    let mut page = Page::open(&serve, "/").await;
+    let registration = page.activate("sw.js").await;
+    page.ask("sync.register", json!({ "registration": registration, "tag": [103, 111, 110, 101] })).await;
+    drop(page);
+    let completed = serve.wait_for_activity(|a| a["tag"] == "gone" && a["event"] == "completed");
+    assert_eq!(completed["kind"], "sync");
+}
+
 #[tokio::test]
 async fn a_page_that_breaks_the_protocol_or_floods_is_disconnected_and_others_are_not() {
     let site = site();

@@ -24,7 +24,17 @@ pub(crate) fn obstacles(engine: &Engine, entry: &Entry, now: Now, mut found: imp
         Phase::Waiting(_) => {}
         Phase::Scheduled(_) | Phase::Held => periodic::waits(engine, entry, now, &mut found),
     }
-    facts(engine, entry, now, found);
+    let mut held_by_facts = false;
+    facts(engine, entry, now, |reason| {
+        held_by_facts = true;
+        found(reason);
+    });
+    if entry.phase == Phase::Pending
+        && !held_by_facts
+        && let Some(due) = engine.schedule.recheck()
+    {
+        found(Reason::NotReached { remaining_ms: due.ms_since(now.mono) }); // R54
+    }
 }
 
 /// Whether nothing but time speaks against firing the entry, if time does.

@@ -80,6 +80,11 @@ pub enum Reason {
         /// Milliseconds until it comes.
         remaining_ms: u64,
     },
+    /// Its last event did not reach the worker although there is a network; it is tried again (R54).
+    NotReached {
+        /// Milliseconds until then.
+        remaining_ms: u64,
+    },
     /// The origin has had as many events within the last hour as are allowed (R173).
     TooManyEvents {
         /// Milliseconds until the next one is allowed.
@@ -202,6 +207,13 @@ impl fmt::Display for Reason {
             }
             Reason::NotYet { remaining_ms } => {
                 write!(f, "not yet: its earliest time comes in {} s", seconds(*remaining_ms))
+            }
+            Reason::NotReached { remaining_ms } => {
+                write!(
+                    f,
+                    "not reached: its event did not reach the worker, again in {} s",
+                    seconds(*remaining_ms)
+                )
             }
             Reason::TooManyEvents { remaining_ms } => {
                 write!(

@@ -78,6 +78,7 @@ fn a_new_tag_makes_one_entry_with_its_interval_and_anchor_now() {
 }
 
 #[test] // R99, R100
+// CR: RegisterNoMinInterval
 fn registering_never_fires_by_itself_not_even_with_interval_0() {
     let mut world = World::gapless();
     world.register_periodic("news", 0).unwrap();

@@ -55,7 +55,7 @@ fn a_gap_across_origins_that_is_smaller_than_that_of_one_is_refused() {
     assert!(refused.to_string().contains("min_interval_across_origins_ms"), "{refused}");
 }
 
-// CR: GetNextEventDelayWithSiteEngagementPenalty
+// CR: GetNextEventDelayWithSiteEngagementPenalty, TestBlockOrigin
 #[test] // R113, R112 CR: TestSupensionAndRevival
 fn infinity_suspends_and_a_finite_amount_revives() {
     let mut world = World::gapless();
@@ -73,6 +73,7 @@ fn infinity_suspends_and_a_finite_amount_revives() {
 }
 
 #[test] // R114 CR: StaggeredPeriodicSyncRegistrations
+// CR: MultipleMinIntervalsAndTags
 fn due_entries_of_one_origin_fire_in_the_same_round() {
     let mut world = World::periodic();
     world.register_periodic("a", HOUR).unwrap();
@@ -158,6 +159,7 @@ fn an_origin_with_many_entries_delays_no_other() {
 }
 
 #[test] // R119 CR: PeriodicSyncFiresWhenExpected
+// CR: GetNextEventDelayWithSiteEngagementPenalty
 fn intervals_can_be_rounded_up_to_multiples_of_the_gap() {
     for (asked, extra, expected) in
         [(0, 0, 12), (11, 0, 12), (12, 0, 12), (13, 0, 24), (13, 12, 24), (25, 12, 48), (11, 24, 36)]

@@ -44,8 +44,8 @@ pub(crate) struct Shared {
 pub(crate) trait Probe: Send + Sync {
     /// An exception or rejection that nothing caught.
     fn exception(&self, text: &str);
-    /// Nothing can happen in the worker without something from outside.
-    fn quiet(&self);
+    /// Nothing can happen in the worker without something from outside, after so many tasks.
+    fn quiet(&self, tasks: u64);
 }
 
 impl Shared {
@@ -125,9 +125,9 @@ impl Shared {
     }
 
     /// Called by a worker's loop when nothing is left to do.
-    pub(crate) fn became_quiet(&self) {
+    pub(crate) fn became_quiet(&self, tasks: u64) {
         if let Some(probe) = self.probe.get() {
-            probe.quiet();
+            probe.quiet(tasks);
         }
     }
 

@@ -189,6 +189,23 @@ fn entries_that_a_script_registers_fire_and_retry_by_the_rules_of_the_engine() {
     assert_eq!(world.console.all(), ["registered 0", "outbox 1 false", "outbox 2 false", "outbox 3 true"]);
 }
 
+#[test] // R18, R21
+fn a_worker_may_register_while_a_window_of_its_origin_is_open() {
+    let world = World::new(Server::with_worker(
+        "onmessage = (event) => event.waitUntil(
+             registration.sync.register(event.data).then(() => console.log('registered'), (e) => console.log(e.name)))",
+    ));
+    let (_, worker) = world.activate("sw.js");
+    world.network.set(Connection::None);
+    assert_eq!(world.ask(worker, "a"), "registered");
+    let World { window, host, runtime, console, .. } = world;
+    drop(window);
+    let before = console.len();
+    runtime.post_message(worker, support::clone_of("b"), wakeworker_quickjs::MessageSource::Host);
+    assert_eq!(console.wait_after(before, |line| Some(line.clone())), "InvalidAccessError");
+    drop(host);
+}
+
 #[test] // R54, D11
 fn an_event_that_needs_the_network_is_not_dispatched_while_the_host_is_offline() {
     let world = World::new(Server::with_worker(

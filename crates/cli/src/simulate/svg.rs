@@ -70,17 +70,13 @@ fn cards(report: &Report) -> Vec<(&'static str, String, String)> {
     let mut cards = Vec::new();
     if work.made > 0 {
         cards.push(("good-ink", format!("{} of {}", work.done, work.made), "delivered".to_owned()));
-        cards.push((
-            "",
-            work.done_after_page_closed.to_string(),
-            "delivered with the page closed".to_owned(),
-        ));
+        cards.push(("", work.done_after_page_closed.to_string(), "with the page closed".to_owned()));
         let late = elsewhere.sent_at_later_visit + elsewhere.never_sent;
         cards.push(("bad-ink", late.to_string(), "late or lost elsewhere".to_owned()));
     }
     if let Some(news) = &elsewhere.news {
         let age = |age: Option<u64>| age.map_or_else(|| "–".to_owned(), units::about);
-        cards.push(("good-ink", age(news.age_ms_median), "median age of content when opened".to_owned()));
+        cards.push(("good-ink", age(news.age_ms_median), "median age of content".to_owned()));
         cards.push(("bad-ink", age(news.age_elsewhere_ms_median), "median age elsewhere".to_owned()));
     }
     let wakeups = &report.wakeups;
@@ -101,14 +97,17 @@ fn grid(canvas: &mut Canvas, scenario: &Scenario, history: &History, scale: Scal
     for x in across(super::history::spans(&history.device, end, |on| !on)) {
         canvas.area("off", x, (top, bottom));
     }
+    // The label at the end stands left of its line; where it would cover the one before, the line is enough.
+    let mut last = f64::MIN;
     for tick in scale.ticks(scenario.start_ms) {
         let x = scale.x(tick.at);
         canvas.line("grid", (x, top), (x, bottom), "");
         let class = if tick.day { "day" } else { "tick" };
-        if x > scale.right - 24.0 {
-            canvas.ending(class, scale.right, top - 8.0, &tick.label);
-        } else {
+        if x <= scale.right - 24.0 {
             canvas.centred(class, x, top - 8.0, &tick.label);
+            last = x;
+        } else if last < scale.right - 120.0 {
+            canvas.ending(class, scale.right, top - 8.0, &tick.label);
         }
     }
 }

@@ -236,7 +236,23 @@ impl Page {
         Page::connect_at(&serve.origin, path, client, controller).await
     }
 
+    /// Connects a frame: of a page of the same origin, or of one at `top`.
+    pub(crate) async fn connect_frame(serve: &Serve, path: &str, top: Option<&str>) -> Page {
+        Page::hello(&serve.origin, path, "none", Value::Null, "nested", json!(top)).await
+    }
+
     async fn connect_at(origin: &str, path: &str, client: &str, controller: Value) -> Page {
+        Page::hello(origin, path, client, controller, "top-level", Value::Null).await
+    }
+
+    async fn hello(
+        origin: &str,
+        path: &str,
+        client: &str,
+        controller: Value,
+        frame_type: &str,
+        top: Value,
+    ) -> Page {
         let mut page = Page {
             socket: socket_at(origin, Some(origin)).await.unwrap(),
             waiting: VecDeque::new(),
@@ -244,8 +260,8 @@ impl Page {
             welcome: Value::Null,
         };
         let hello = json!({
-            "type": "hello", "protocol": 1, "client": client, "url": format!("{origin}{path}"), "frameType": "top-level",
-            "topOrigin": null, "visibilityState": "visible", "focused": true, "controller": controller,
+            "type": "hello", "protocol": 1, "client": client, "url": format!("{origin}{path}"), "frameType": frame_type,
+            "topOrigin": top, "visibilityState": "visible", "focused": true, "controller": controller,
         });
         page.send(&hello).await;
         page.welcome = page.next().await.unwrap();

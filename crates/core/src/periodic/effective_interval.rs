@@ -3,7 +3,7 @@
 
 use crate::conditions::of_worker;
 use crate::engine::Engine;
-use crate::entry::{Entry, Phase};
+use crate::entry::{Entry, Phase, Slot};
 use crate::origin::Origin;
 use crate::schedule::LaneKey;
 use crate::time::Moment;
@@ -136,8 +136,7 @@ fn place_by(engine: &mut Engine, now: Now, id: SyncRegistrationId, terms: Option
     if engine.config.snap_together && terms.gap_ms > 0 {
         earliest = snap(engine, &terms.storage_key, id, earliest, now.moment(), terms.gap_ms); // R120
     }
-    let across_ms = if terms.in_use { 0 } else { engine.config.min_interval_across_origins_ms };
-    let mut slot = coalesce::slot(engine.config.coalescing, interval_ms.max(terms.gap_ms).max(across_ms));
+    let mut slot = spacing_slot(engine, interval_ms, terms.gap_ms, terms.in_use);
     let network = engine.only_network_of(entry).cloned();
     let Some(lane) = engine.schedule.lane(&LaneKey { conditions, in_use: terms.in_use, network }) else {
         return;
@@ -148,6 +147,20 @@ fn place_by(engine: &mut Engine, now: Now, id: SyncRegistrationId, terms: Option
         entry.slot = slot;
         entry.phase = Phase::Scheduled(earliest);
     }
+}
+
+/// The class that the intervals of an entry belong to by the present terms.
+pub(super) fn class_of(engine: &Engine, entry: &Entry) -> u8 {
+    let Some(storage_key) = engine.storage_key_of(entry.owner) else { return coalesce::UNALIGNED };
+    let unknown = Origin::default();
+    let origin = engine.origin(&storage_key).unwrap_or(&unknown);
+    let gap_ms = origin.effective_minimum_ms(&engine.config).unwrap_or(0);
+    spacing_slot(engine, interval_ms(engine, entry, gap_ms), gap_ms, origin.in_use).class
+}
+
+fn spacing_slot(engine: &Engine, interval_ms: u64, gap_ms: u64, in_use: bool) -> Slot {
+    let across_ms = if in_use { 0 } else { engine.config.min_interval_across_origins_ms };
+    coalesce::slot(engine.config.coalescing, interval_ms.max(gap_ms).max(across_ms))
 }
 
 /// The interval that the entry is held to. 0 means "as often as the user agent likes" (R100).

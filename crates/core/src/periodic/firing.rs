@@ -1,10 +1,13 @@
 //! Firing a periodic entry (section 2.6 of the requirements): what follows an attempt.
 
+use super::effective_interval::class_of;
 use super::{event_left, place, rounds};
 use crate::dispatch::{fire_if_possible, outcome_event};
 use crate::engine::Engine;
 use crate::entry::Phase;
-use crate::{AttemptOutcome, InFlight, Monotonic, Now, PeriodicDispatch, Step, SyncRegistrationId, retry};
+use crate::{
+    AttemptOutcome, InFlight, Monotonic, Now, PeriodicDispatch, Step, SyncRegistrationId, coalesce, retry,
+};
 
 /// An attempt has ended: steps 2.3 to 2.5.
 pub(crate) fn attempt_ended(
@@ -85,7 +88,7 @@ fn series_ended(
         entry.counts_from = crate::time::Moment(entry.counts_from.0.saturating_sub_unsigned(shift));
         entry.set_not_before(Some(now.wall.plus_ms(pause_ms)));
     }
-    let class = entry.slot.class;
+    let class = engine.entries.get(&id).map_or(coalesce::UNALIGNED, |entry| class_of(engine, entry));
     let started = Monotonic(ended.deadline.0.saturating_sub(ended.dispatch.timeout_ms));
     let started = Now { wall: now.wall, mono: started }.moment();
     if ended.requests.is_empty() && engine.grid.ended(started, class, now.moment()) {

@@ -1,6 +1,7 @@
 //! `periodicSync.register(tag, options)` (section 2.3 of the requirements).
 
 use super::{place, rounds};
+use crate::dispatch::fire_if_possible;
 use crate::engine::Engine;
 use crate::entry::{Entry, Phase};
 use crate::{
@@ -38,6 +39,8 @@ pub(crate) fn register(
             step.effects.push(Effect::Resolve(request, Resolution::Done));
             if changed {
                 engine.announce(id, true, step); // R204, D26
+                // A retry that was due may have lost the condition that held it back; nothing else can fire here (R99).
+                fire_if_possible(engine, now, id, step);
             }
         }
     }

@@ -28,6 +28,9 @@ pub struct World {
     pub stored_last_round: Option<LastRound>,
     pub last_durability: Durability,
     pub last_changes: usize,
+    /// Inputs that a new engine must be given again.
+    facts: Vec<Input>,
+    last_id: u64,
     next_request: u64,
     next_client: u64,
 }
@@ -64,6 +67,8 @@ impl World {
             stored_last_round: None,
             last_durability: Durability::Lazy,
             last_changes: 0,
+            facts: Vec::new(),
+            last_id: 0,
             next_request: 1,
             next_client: 1,
         };
@@ -91,6 +96,7 @@ impl World {
 
     pub fn input(&mut self, input: Input) {
         let mut step = Step::default();
+        self.note_fact(&input);
         self.engine.handle_input(self.now, input, &mut step);
         self.engine.check_invariants();
         self.perform(step);
@@ -237,11 +243,79 @@ impl World {
         let snapshot = self.snapshot();
         self.now.mono = Monotonic(0);
         self.running.clear();
+        self.facts.clear();
         let mut step = Step::default();
         self.engine = Engine::restore(self.config.clone(), snapshot, self.now, &mut step).expect("valid");
         self.engine.check_invariants();
         self.perform(step);
         self.check_store();
+    }
+
+    /// The engine is lost and replaced while the process lives: events run on, and what the world has stated is stated again.
+    pub fn replace_engine(&mut self) {
+        let in_flight = self.running.iter().filter_map(|dispatch| self.engine.in_flight(dispatch.attempt));
+        let snapshot = Snapshot {
+            in_flight: in_flight.cloned().collect(),
+            last_attempt: self.engine.last_attempt(),
+            ..self.snapshot()
+        };
+        let mut step = Step::default();
+        self.engine = Engine::restore(self.config.clone(), snapshot, self.now, &mut step).expect("valid");
+        self.perform(step);
+        self.restate();
+    }
+
+    /// Everything that the world has stated is stated once more.
+    pub fn restate(&mut self) {
+        let mut step = Step::default();
+        let facts = std::mem::take(&mut self.facts);
+        // What holds events back comes first; what lets them go comes last.
+        let order = |fact: &Input| match fact {
+            Input::NetworkChanged { .. } => 2,
+            Input::PermissionChanged { .. } => 1,
+            _ => 0,
+        };
+        let mut facts = facts;
+        facts.sort_by_key(order);
+        for fact in facts {
+            self.facts.push(fact.clone());
+            self.engine.handle_input(self.now, fact, &mut step);
+        }
+        self.engine.check_invariants();
+        self.perform(step);
+    }
+
+    /// Remembers what the store does not keep.
+    fn note_fact(&mut self, input: &Input) {
+        let same = |fact: &Input| match (fact, input) {
+            (
+                Input::PermissionChanged { storage_key, name, .. },
+                Input::PermissionChanged { storage_key: k, name: n, .. },
+            ) => (storage_key, name) == (k, n),
+            (
+                Input::EngagementChanged { storage_key, .. },
+                Input::EngagementChanged { storage_key: k, .. },
+            )
+            | (Input::SetActiveUse { storage_key, .. }, Input::SetActiveUse { storage_key: k, .. }) => {
+                storage_key == k
+            }
+            (Input::NetworkChanged { .. }, Input::NetworkChanged { .. })
+            | (Input::PowerChanged(_), Input::PowerChanged(_)) => true,
+            (Input::ClientOpened { client, .. }, Input::ClientClosed { client: closed }) => client == closed,
+            _ => false,
+        };
+        self.facts.retain(|fact| !same(fact));
+        if matches!(
+            input,
+            Input::PermissionChanged { .. }
+                | Input::EngagementChanged { .. }
+                | Input::SetActiveUse { .. }
+                | Input::NetworkChanged { .. }
+                | Input::PowerChanged(_)
+                | Input::ClientOpened { .. }
+        ) {
+            self.facts.push(input.clone());
+        }
     }
 
     pub fn snapshot(&self) -> Snapshot {
@@ -250,6 +324,7 @@ impl World {
             sync_registrations: self.stored_syncs.values().cloned().collect(),
             origin_fires: self.stored_origin_fires.clone().into_iter().collect(),
             last_round: self.stored_last_round,
+            last_id: self.last_id,
             ..Snapshot::default()
         }
     }
@@ -287,6 +362,11 @@ impl World {
         self.last_durability = step.durability;
         self.last_changes = step.changes.iter().filter(|change| !matches!(change, Change::Record(_))).count();
         for change in step.changes {
+            match &change {
+                Change::PutWorkerRegistration(worker) => self.last_id = self.last_id.max(worker.id.0),
+                Change::PutSyncRegistration(sync) => self.last_id = self.last_id.max(sync.id.0),
+                _ => {}
+            }
             match change {
                 Change::PutWorkerRegistration(worker) => drop(self.stored_workers.insert(worker.id, worker)),
                 Change::RemoveWorkerRegistration(id) => {

@@ -212,6 +212,11 @@ impl Worker {
         lock(&self.agent).run.is_some()
     }
 
+    /// Tasks that its present run was ever given; `None` if it does not run.
+    pub(crate) fn tasks_pushed(&self) -> Option<u64> {
+        lock(&self.agent).run.as_ref().map(|run| run.queue.pushed())
+    }
+
     /// Bytes of the JavaScript heap, if it runs.
     pub(crate) fn memory_bytes(&self) -> Option<usize> {
         lock(&self.agent).run.as_ref().map(|run| run.memory.used_bytes())

@@ -171,6 +171,8 @@ struct Inner {
     tasks: VecDeque<Task>,
     messages: usize,
     events: usize,
+    /// Tasks ever appended.
+    pushed: u64,
     closed: bool,
     woken: bool,
     /// In virtual time: the reader waits, until this moment at most. Whoever ends that takes this away.
@@ -200,11 +202,17 @@ impl TaskQueue {
             return Err(task);
         }
         inner.count(&task, 1);
+        inner.pushed += 1;
         inner.tasks.push_back(task);
         self.unpark(&mut inner);
         drop(inner);
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// Tasks ever appended: while this stays the same, nothing new has begun.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.inner().pushed
     }
 
     /// Messages that wait.

@@ -215,8 +215,10 @@ fn event_loop<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>) -> Sto
             return reason;
         }
         realm.queue_due_timers();
+        // Read first: a task that comes while the realm is looked at makes this number an old one.
+        let pushed = realm.run.queue.pushed();
         if realm.is_quiet() {
-            realm.shared.became_quiet();
+            realm.shared.became_quiet(pushed);
         }
         match realm.run.queue.next(realm.next_wakeup()) {
             Next::Task(task) => {

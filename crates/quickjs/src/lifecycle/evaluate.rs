@@ -70,7 +70,8 @@ enum Message {
     Exception(String),
     Started(Result<(), StartError>),
     Ended(EventOutcome),
-    Quiet,
+    /// Nothing was left to do after so many tasks.
+    Quiet(u64),
 }
 
 impl Runtime {
@@ -140,8 +141,8 @@ impl Probe for ChannelProbe {
         let _ = self.0.send(Message::Exception(text.to_owned()));
     }
 
-    fn quiet(&self) {
-        let _ = self.0.send(Message::Quiet);
+    fn quiet(&self, tasks: u64) {
+        let _ = self.0.send(Message::Quiet(tasks));
     }
 }
 
@@ -234,7 +235,7 @@ impl<F: FnMut(ConsoleLine)> Evaluation<'_, F> {
         worker.set_state(State::Installed);
         shared.change(id, |registration| registration.waiting = registration.installing.take());
         shared.try_activate(id);
-        while self.wait(|message| matches!(message, Message::Quiet)).is_some() {
+        while let Some(Message::Quiet(tasks)) = self.wait(|message| matches!(message, Message::Quiet(_))) {
             // Quiet before the activation was delivered does not count.
             if worker.state() != State::Activated || worker.has_pending_events() {
                 continue;
@@ -250,7 +251,10 @@ impl<F: FnMut(ConsoleLine)> Evaluation<'_, F> {
                     }
                 })
             });
-            if !firing && !worker.has_pending_events() {
+            // What has come meanwhile may be the beginning of more, and ends with another report.
+            let idle =
+                worker.tasks_pushed().is_none_or(|pushed| pushed == tasks) && !worker.has_pending_events();
+            if !firing && idle {
                 return;
             }
         }

@@ -143,7 +143,7 @@ test("the event handler attributes of both APIs are null at first, and behave li
 
 // CR: interfaces
 test("the sync interfaces have the members of the specifications and no others", () => {
-  // R223
+  // R223; CR: interfaces
   const members = (Interface) => Object.getOwnPropertyNames(Interface.prototype).sort().join();
   assertEquals(members(SyncManager), "constructor,getTags,register");
   assertEquals(members(PeriodicSyncManager), "constructor,getTags,register,unregister");

@@ -87,3 +87,11 @@ test("registering again while the event runs brings another event", async () => 
   await twice;
   assertEquals(count, 2);
 });
+
+// Asked before the worker is active; the tests begin later.
+const early = Promise.all([registration.sync.register("early").catch((error) => error.name), registration.sync.getTags()]);
+
+test("a worker that is not active yet may list, but not register", async () => {
+  // R16, R42; CR: oneshot-register-failure-worker-not-activated
+  assertDeepEquals(await early, ["InvalidStateError", []]);
+});

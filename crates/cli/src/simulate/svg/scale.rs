@@ -26,10 +26,13 @@ impl Scale {
         self.left + part * (self.right - self.left)
     }
 
-    /// Round moments, about one in 64 pixels.
+    /// Round moments, as far apart as their labels need: 64 pixels for a time of day, 96 for a day.
     pub(super) fn ticks(&self, start_ms: i64) -> Vec<Tick> {
-        let most = ((self.right - self.left) / 64.0).max(2.0) as u64;
-        let step = STEPS.into_iter().find(|step| self.duration_ms / step <= most).unwrap_or(366 * DAY_MS);
+        let fits = |step: &u64| {
+            let label = if *step >= DAY_MS { 96.0 } else { 64.0 };
+            self.duration_ms / step <= ((self.right - self.left) / label).max(2.0) as u64
+        };
+        let step = STEPS.into_iter().find(fits).unwrap_or(366 * DAY_MS);
         let signed = step.cast_signed();
         // Weeks begin on Mondays, but 1970 began on a Thursday.
         let origin = if step.is_multiple_of(7 * DAY_MS) { 4 * DAY_MS.cast_signed() } else { 0 };
