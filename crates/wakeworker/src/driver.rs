@@ -1,5 +1,6 @@
 //! Runs one engine: inputs in, one commit, effects out. Has no thread and no clock, so a simulator can run it too.
 
+mod doubt;
 mod facts;
 mod permission_gate;
 
@@ -9,6 +10,7 @@ use crate::observer::Observers;
 use crate::store::{ActivityQuery, Lease, SkippedRecord, Store, StoreError};
 use crate::worker::{DispatchDone, WorkerBackend};
 use crate::{Clock, HostHandle, OpenError, PermissionProvider};
+use doubt::Doubt;
 use facts::Facts;
 use permission_gate::PermissionGate;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -47,6 +49,8 @@ pub struct Driver {
     running: BTreeMap<AttemptId, InFlight>,
     /// Inputs that nobody repeats and that could not be written yet.
     unwritten: Vec<Input>,
+    /// The commit that failed first, of which nobody knows whether it was done.
+    doubt: Option<Doubt>,
     /// Log lines that could not be written yet.
     unwritten_log: Vec<Change>,
     /// The store failed and the engine could not be brought back: everything is refused until it can, at this time.
@@ -110,6 +114,7 @@ impl Driver {
             gate: PermissionGate::new(permissions),
             running: BTreeMap::new(),
             unwritten: Vec::new(),
+            doubt: None,
             unwritten_log: Vec::new(),
             retry_store_at: None,
         };
@@ -220,6 +225,9 @@ impl Driver {
             self.forget_ended(&kept);
             self.perform(step);
         } else {
+            if self.retry_store_at.is_none() {
+                self.doubt = Some(Doubt::new(step, kept.len(), self.ended()));
+            }
             self.fail_batch(now, kept);
         }
         self.flush_log();
@@ -357,6 +365,7 @@ impl Driver {
 
     fn recover(&mut self, now: Now) -> Option<Step> {
         let loaded = self.store.load(&self.lease).ok()?;
+        self.settle_doubt(&loaded.snapshot);
         let snapshot = Snapshot {
             in_flight: self.running.values().cloned().collect(),
             last_attempt: self.engine.last_attempt(),
@@ -369,8 +378,34 @@ impl Driver {
             engine.handle_input(now, input, &mut step);
         }
         self.engine = engine;
-        self.store.commit(&self.lease, &step.changes, step.durability).ok()?;
+        if self.store.commit(&self.lease, &step.changes, step.durability).is_err() {
+            self.doubt = Some(Doubt::new(step, self.unwritten.len(), self.ended()));
+            return None;
+        }
         Some(step)
+    }
+
+    /// The store has been read again: if the commit in doubt is in it, its inputs have been handled.
+    fn settle_doubt(&mut self, found: &Snapshot) {
+        let Some(doubt) = self.doubt.take().filter(|doubt| doubt.was_written(found)) else { return };
+        self.unwritten.drain(..doubt.inputs.min(self.unwritten.len()));
+        for attempt in &doubt.ended {
+            self.running.remove(attempt);
+        }
+        for effect in doubt.into_effects() {
+            match effect {
+                Effect::Resolve(request, resolution) => self.answer(request, Ok(resolution)),
+                Effect::Reject(request, error) => self.answer(request, Err(error)),
+                Effect::Terminate(attempt) => self.backend.terminate(attempt),
+                _ => {}
+            }
+        }
+    }
+
+    /// Dispatched events that have ended for the engine.
+    fn ended(&self) -> Vec<AttemptId> {
+        let attempts = self.running.keys().copied();
+        attempts.filter(|attempt| self.engine.in_flight(*attempt).is_none()).collect()
     }
 
     /// Takes over the worker registrations of an engine that was just restored: of a commit whose result was unknown, the

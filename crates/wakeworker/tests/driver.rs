@@ -283,3 +283,40 @@ fn a_bad_configuration_is_refused_at_open() {
     let error = builder.config(Config { attempts_max: 0, ..Config::default() }).open().expect_err("refused");
     assert!(matches!(&error, OpenError::Config(_)), "{error}");
 }
+
+#[test] // R36, R81, R171
+fn a_failed_attempt_whose_commit_is_in_doubt_is_counted_once() {
+    let (mut stage, registration) = Stage::new().with_worker();
+    assert_eq!(stage.register(registration, "t"), Ok(()));
+    stage.online();
+    stage.disk.lose_next_answer();
+    stage.end(stage::failed(FailureReason::Rejected));
+    let pending = stage.host.sync_registrations();
+    stage.turn();
+    assert_eq!(pending.wait().unwrap()[0].registration.attempts, 1);
+}
+
+#[test] // R30, R36, R64
+fn a_registration_during_an_event_survives_an_end_whose_commit_is_in_doubt() {
+    let (mut stage, registration) = Stage::new().with_worker();
+    assert_eq!(stage.register(registration, "t"), Ok(()));
+    stage.online();
+    assert_eq!(stage.register(registration, "t"), Ok(()), "remembered while its event runs");
+    stage.disk.lose_next_answer();
+    stage.end(AttemptOutcome::Succeeded { handled: true });
+    assert_eq!(stage.tags(registration), ["t"]);
+    assert_eq!(stage.workers.running(), ["t"], "the second event runs");
+}
+
+#[test] // R86, R171
+fn an_event_that_timed_out_is_stopped_also_if_its_commit_is_in_doubt() {
+    let (mut stage, registration) = Stage::new().with_worker();
+    assert_eq!(stage.register(registration, "t"), Ok(()));
+    stage.online();
+    stage.disk.lose_next_answer();
+    stage.advance(180_000);
+    assert_eq!(stage.workers.terminated().len(), 1);
+    let pending = stage.host.sync_registrations();
+    stage.turn();
+    assert_eq!(pending.wait().unwrap()[0].registration.attempts, 1);
+}

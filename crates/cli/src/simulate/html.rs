@@ -55,7 +55,7 @@ fn here_and_elsewhere(page: &mut String, report: &Report) {
         let late = elsewhere.sent_at_later_visit + elsewhere.never_sent;
         rows.push((
             "unsent when the page was closed",
-            "delivered without it".to_owned(),
+            format!("{} of {late} delivered without it", elsewhere.saved),
             format!("{late}, which wait for the next visit or are lost"),
         ));
         rows.push(("longest wait", length(work.delay_ms_max), length(elsewhere.later_visit_delay_ms_max)));

@@ -30,6 +30,9 @@ pub(crate) fn print(scenario: &Scenario, report: &Report, lines_max: usize) -> R
 }
 
 fn timeline(text: &mut String, report: &Report, lines_max: usize) {
+    if lines_max == 0 {
+        return;
+    }
     let width =
         report.timeline.iter().filter_map(|line| line.app.as_ref()).map(String::len).max().unwrap_or(0);
     let mut day = "";
