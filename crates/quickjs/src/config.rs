@@ -55,7 +55,7 @@ pub struct RuntimeConfig {
     pub console_line_bytes_max: usize,
     /// Console lines of one worker per second; further ones are counted, not kept. Default: 1,000.
     pub console_lines_per_second_max: u32,
-    /// Size of the IndexedDB file; a larger one gives QuotaExceededError. Default: 4,294,967,296 (4 GiB).
+    /// Size of an origin's IndexedDB files together; more gives QuotaExceededError. Default: 4,294,967,296 (4 GiB).
     pub indexeddb_bytes_max: u64,
     /// What IndexedDB and the caches of one origin may hold together before a write to a cache gives
     /// QuotaExceededError; `navigator.storage.estimate()` tells it as the quota. Default: 2,147,483,648 (2 GiB).

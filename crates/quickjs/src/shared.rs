@@ -7,7 +7,7 @@ use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::FetchRules;
 use crate::lifecycle::Registry;
 use crate::script::BytecodeCache;
-use crate::storage::{Caches, IndexedDb, RuntimeStorage, WorkerStore};
+use crate::storage::{Caches, RuntimeStorage, WorkerStore};
 use crate::virtual_time::Work;
 use crate::{ConsoleLevel, Fetcher, OpenError, RuntimeConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use wakeworker::HostHandle;
 use wakeworker_core::{Activity, ActivityEvent, WorkerId};
+use wakeworker_indexeddb::{Engine, Limits, Place};
 
 type ConsoleObserver = Box<dyn Fn(&ConsoleLine) + Send + Sync>;
 
@@ -25,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) fetch: Arc<FetchRules>,
     pub(crate) clients: Arc<dyn Clients>,
     pub(crate) host: OnceLock<HostHandle>,
-    pub(crate) indexeddb: IndexedDb,
+    pub(crate) indexeddb: Engine,
     pub(crate) caches: Caches,
     pub(crate) store: WorkerStore,
     pub(crate) bytecode: BytecodeCache,
@@ -55,7 +56,18 @@ impl Shared {
         clients: Arc<dyn Clients>,
     ) -> Result<Arc<Shared>, OpenError> {
         let store = WorkerStore::open(storage)?;
-        let indexeddb = IndexedDb::open(storage, config.indexeddb_bytes_max)?;
+        let place = match storage {
+            RuntimeStorage::Dir(dir) => Place::Dir(dir.join("indexeddb")),
+            RuntimeStorage::Memory => Place::Memory,
+        };
+        let limits = Limits { origin_bytes_max: config.indexeddb_bytes_max };
+        let indexeddb = Engine::open(&place, limits).map_err(|error| OpenError::Inaccessible {
+            path: match storage {
+                RuntimeStorage::Dir(dir) => dir.join("indexeddb"),
+                RuntimeStorage::Memory => "indexeddb".into(),
+            },
+            message: error.to_string(),
+        })?;
         let caches = Caches::open(storage, &config)?;
         let fetch = Arc::new(FetchRules {
             fetcher,

@@ -10,6 +10,7 @@ use wakeworker_quickjs::RuntimeConfig;
 
 const WORKER: &str = r#"
 let db = null;
+let holding = false;
 const open = (version) => new Promise((resolve, reject) => {
   const request = indexedDB.open("d", version);
   request.onupgradeneeded = () => {
@@ -19,12 +20,17 @@ const open = (version) => new Promise((resolve, reject) => {
     if (version === 2) store.createIndex("i", "");
   };
   request.onsuccess = () => resolve(request.result);
+  request.onblocked = () => console.log("blocked");
   request.onerror = () => reject(request.error);
 });
 const use = async (mode, body, version) => {
   if (db === null) {
     db = await open(version);
-    db.onclose = () => { db = null; };
+    db.onversionchange = (event) => {
+      if (holding) return;
+      event.target.close();
+      db = null;
+    };
   }
   const transaction = db.transaction("s", mode);
   const request = body(transaction.objectStore("s"));
@@ -40,6 +46,8 @@ const commands = {
   delete: (key) => use("readwrite", (store) => store.delete(Number(key))),
   list: () => use("readonly", (store) => store.getAll()),
   count: () => use("readonly", (store) => store.count()),
+  hold: async () => { holding = true; },
+  close: async () => { db.close(); db = null; },
   upgrade: () => { db?.close(); db = null; return use("readonly", (store) => store.index("i").count(), 2); },
 };
 onmessage = (event) => {
@@ -70,7 +78,7 @@ fn workers_of_one_origin_see_each_others_records() {
 }
 
 #[test]
-fn another_workers_upgrade_closes_the_connection() {
+fn another_workers_upgrade_asks_connections_to_close() {
     let world = World::new(Server::with_worker(WORKER));
     let first = world.register_scope("sw.js", Some("/a/")).unwrap();
     let second = world.register_scope("sw.js", Some("/b/")).unwrap();
@@ -78,10 +86,30 @@ fn another_workers_upgrade_closes_the_connection() {
     let second = world.activated(second.id, None);
     assert_eq!(world.ask(first, "add x"), "1");
     assert_eq!(world.ask(second, "upgrade"), "1");
-    // The connection of the first worker is for a version that is no more: it learns so, opens again, and goes on.
-    assert_eq!(world.ask(first, "add y"), "AbortError");
+    // The first worker has closed its connection, opens again, and goes on.
     assert_eq!(world.ask(first, "add y"), "2");
     assert_eq!(world.ask(second, "list"), r#"["x","y"]"#);
+}
+
+#[test]
+fn an_upgrade_waits_for_a_connection_that_stays_open_until_its_worker_closes_it_or_ends() {
+    for end in ["close", "stop"] {
+        let world = World::new(Server::with_worker(WORKER));
+        let first = world.register_scope("sw.js", Some("/a/")).unwrap();
+        let second = world.register_scope("sw.js", Some("/b/")).unwrap();
+        let first = world.activated(first.id, None);
+        let second = world.activated(second.id, None);
+        assert_eq!(world.ask(first, "add x"), "1");
+        assert_eq!(world.ask(first, "hold"), "null");
+        assert_eq!(world.ask(second, "upgrade"), "blocked");
+        let before = world.console.len();
+        if end == "close" {
+            assert_eq!(world.ask(first, "close"), "null");
+        } else {
+            world.runtime.stop_worker(first);
+        }
+        assert_eq!(world.console.wait_after(before, |line| (line != "null").then(|| line.clone())), "1");
+    }
 }
 
 #[test]

@@ -10,9 +10,3 @@ declare function atob(data: string): string;
 declare function btoa(data: string): string;
 /** esbuild evaluates the module when this is called for the first time. */
 declare function require(path: string): unknown;
-
-/** The internals of fake-indexeddb; build.mjs resolves the path past the package's exports. */
-declare module "fake-indexeddb/esm/*" {
-  const value: { new (...args: unknown[]): object; (...args: unknown[]): void; prototype: object; only(key: unknown): object };
-  export default value;
-}

@@ -118,21 +118,39 @@ interface Host {
   /** {usage, quota} */
   storageEstimate(): Json;
 
-  // -- IndexedDB journal (durable: returns after the SQLite commit) -----------------------------------------------------------
-  /** All databases of the origin: Json array of {name, version}. */
+  // -- IndexedDB. Failures throw {name, message, hostError: true}. Names and key paths as JSON text; a key is a JSON array of
+  // its parts (indexeddb/keys.ts); a range is {lower, upper, lowerOpen, upperOpen} --------------------------------------------
+  idbCompare(a: Json, b: Json): number;
+  /** Array of {name, version}. */
   idbDatabases(): Json;
-  /** The database: null, or {version, stores: [{name, keyPath, autoIncrement, nextKey, indexes: [{name, keyPath, unique, multiEntry}]}]}. Names as JSON text. */
-  idbLoadSchema(name: Json): Json | null;
-  /** The records of a store as one Json array of [key, value] texts. */
-  idbLoadRecords(name: Json, store: Json): Json;
-  /** How often the database was changed, by any worker of the origin, since the profile was opened. */
-  idbGeneration(name: Json): number;
-  /** One transaction, one commit. ops: [{op:"schema", schema}, {op:"put", store, key, value}, {op:"delete", store, key}, {op:"clear", store}, {op:"dropStore", store}, {op:"renameStore", store, to}].
-   *  `durability` "strict" = fsync. `expected` is the generation that the transaction worked on; gives the new one. Throws
-   *  {name, message} on failure, and then nothing was written: AbortError if another worker has committed since,
-   *  QuotaExceededError, UnknownError. */
-  idbCommit(name: Json, ops: Json, durability: "strict" | "relaxed" | "default", expected: number): number;
-  idbDelete(name: Json): void;
+  /** Each ends, after `hooks.idbNotice` of what happens in between, with a notice for the id. */
+  idbOpen(id: number, name: Json, version: number | null): void;
+  idbDeleteDatabase(id: number, name: Json): void;
+  /** The `versionchange` event was fired. */
+  idbVersionChangeFired(connection: number): void;
+  idbClose(connection: number): void;
+  /** The transaction's id; negative if it must wait for the notice `started`. */
+  idbBegin(connection: number, stores: Json, mode: "readonly" | "readwrite", strict: boolean): number;
+  /** Durable when it returns; a failure means that everything was undone. */
+  idbCommit(transaction: number): void;
+  idbAbort(transaction: number): void;
+  /** scan: {store, index, range, direction, start: {key, primaryKey, after} | null, skip, limit, values}. Gives an array of
+   *  [key, primaryKey or null if it is the key, text of the value or null]. */
+  idbScan(transaction: number, scan: Json): Json;
+  idbCount(transaction: number, source: Json): number;
+  idbGenerateKey(transaction: number, store: number): number;
+  /** entries: array of {index, keys}, or null. */
+  idbPut(transaction: number, store: number, key: Json, value: string, entries: Json | null, overwrite: boolean): void;
+  idbDelete(transaction: number, store: number, range: Json): void;
+  idbCreateStore(transaction: number, name: Json, keyPath: Json | null, autoIncrement: boolean): number;
+  idbDeleteStore(transaction: number, store: number): void;
+  idbRenameStore(transaction: number, store: number, name: Json): void;
+  idbCreateIndex(transaction: number, store: number, name: Json, keyPath: Json, unique: boolean, multiEntry: boolean): number;
+  idbDeleteIndex(transaction: number, index: number): void;
+  idbRenameIndex(transaction: number, index: number, name: Json): void;
+  idbIndexRecord(transaction: number, store: number, key: Json, index: number, keys: Json): void;
+  /** Asks for one call of `hooks.microtasksDone` at the end of this task. */
+  idbWantCleanUp(): void;
 }
 
 interface ClientInfo {
@@ -172,6 +190,11 @@ interface Hooks {
   permissionChanged(name: string, state: "granted" | "denied" | "prompt"): void;
   /** A message of the host program for `chrome.webview` (R221). */
   webMessage(json: Json): void;
+  /** {kind: "opened" | "upgradeNeeded" | "blocked" | "deleted" | "failed" | "versionChange" | "started" | "closed", …}; see
+   *  indexeddb/factory.ts. */
+  idbNotice(notice: Json): void;
+  /** The microtasks of a task have run, and `idbWantCleanUp` was called. */
+  microtasksDone(): void;
   /** Rust's unhandled-rejection tracker: dispatch `unhandledrejection`, then reportException unless prevented. */
   unhandledRejection(reason: unknown, promise: Promise<unknown>): void;
 }

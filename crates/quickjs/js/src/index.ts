@@ -20,7 +20,7 @@ import * as permissions from "./permissions.ts";
 import * as registration from "./registration.ts";
 import * as request from "./request.ts";
 import * as response from "./response.ts";
-import { runHook } from "./tasks.ts";
+import { microtasksEnded, runHook } from "./tasks.ts";
 import { PeriodicSyncManager, SyncManager } from "./sync-manager.ts";
 import { extensions } from "./sync-extensions.ts";
 import { PeriodicSyncRegistration, SyncRegistration } from "./sync-registration.ts";
@@ -78,7 +78,7 @@ if (extensions.explainerOptions) {
 
 // The large libraries are evaluated when a script first names one of their interfaces.
 const indexedDbNames = [
-  "IDBCursor", "IDBCursorWithValue", "IDBDatabase", "IDBFactory", "IDBIndex", "IDBKeyRange", "IDBObjectStore", "IDBOpenDBRequest",
+  "DOMStringList", "IDBCursor", "IDBCursorWithValue", "IDBDatabase", "IDBFactory", "IDBIndex", "IDBKeyRange", "IDBObjectStore", "IDBOpenDBRequest",
   "IDBRecord", "IDBRequest", "IDBTransaction", "IDBVersionChangeEvent",
 ];
 const indexedDb = (): typeof import("./indexeddb/index.ts") => require("./indexeddb/index.ts") as typeof import("./indexeddb/index.ts");
@@ -121,5 +121,7 @@ host.connect({
   onLineChanged: runHook(navigator.onLineChanged),
   permissionChanged: runHook(permissions.permissionChanged),
   webMessage: runHook(webview.webMessage),
+  idbNotice: runHook((notice) => indexedDb().notice(notice)),
+  microtasksDone: runHook(microtasksEnded),
   unhandledRejection: runHook(global.unhandledRejection),
 });

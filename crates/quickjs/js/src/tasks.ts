@@ -10,6 +10,18 @@ let draining = false;
 /** What the callback that `callScript` called last returned; undefined if it threw. */
 export let lastValue: unknown;
 
+let atMicrotasksEnd: (() => void) | null = null;
+
+/** Sets what happens at the end of every microtask checkpoint. */
+export function setMicrotasksEnd(callback: () => void): void {
+  atMicrotasksEnd = callback;
+}
+
+/** The `microtasksDone` hook. */
+export function microtasksEnded(): void {
+  atMicrotasksEnd?.();
+}
+
 /** Runs the body of a hook. Nothing may escape to Rust: what a script threw has been reported before. */
 export function runHook<A extends unknown[]>(body: (...args: A) => void): (...args: A) => void {
   return (...args: A): void => {
@@ -50,6 +62,7 @@ export function callScript(callback: Function, thisArgument: unknown, args: unkn
     } finally {
       draining = false;
       insideHook = true;
+      microtasksEnded();
     }
   }
   // Only now: the microtasks may have called other callbacks.

@@ -36,6 +36,8 @@ pub(crate) struct Realm {
     pub(crate) hooks: RefCell<Option<Persistent<Object<'static>>>>,
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) next_id: Cell<u32>,
+    /// A script has made a transaction, which becomes inactive when the microtasks have run.
+    pub(crate) wants_clean_up: Cell<bool>,
     pub(crate) idle_since: Cell<Moment>,
     /// How often random bytes were drawn, where they come from a seed.
     pub(crate) random_draws: Cell<u64>,
@@ -87,6 +89,7 @@ impl Realm {
             hooks: RefCell::default(),
             rejections: RefCell::default(),
             next_id: Cell::new(1),
+            wants_clean_up: Cell::new(false),
             idle_since: Cell::new(shared.time.now()),
             random_draws: Cell::new(0),
         }

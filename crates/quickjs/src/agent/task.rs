@@ -20,6 +20,8 @@ pub(crate) enum Task {
     FetchChunk { id: u32, chunk: Option<Bytes> },
     /// A fetch failed.
     FetchFailed { id: u32, message: String },
+    /// What happened to a database, as JSON.
+    IndexedDb(String),
     /// An event for the script.
     Event(Box<EventTask>),
     /// The time of a dispatched event is up (R89).

@@ -241,6 +241,11 @@ fn event_loop<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>) -> Sto
 /// Performs a microtask checkpoint, then tells of unhandled rejections (HTML, "notify about rejected promises").
 fn checkpoint<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>) {
     run_jobs(ctx, &realm.watch);
+    if realm.wants_clean_up.take()
+        && let Err(error) = hooks.get("microtasksDone").and_then(|function| function.call::<_, ()>(()))
+    {
+        report(ctx, realm, error);
+    }
     for _ in 0..REJECTION_ROUNDS_MAX {
         let rejections = std::mem::take(&mut *realm.rejections.borrow_mut());
         if rejections.is_empty() || realm.watch.quick_verdict().is_some() {
@@ -363,6 +368,7 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
             }
             Ok(())
         }
+        Task::IndexedDb(notice) => hooks.get("idbNotice")?.call((notice,)),
         Task::RegistrationChanged(state) => hooks.get("registrationChanged")?.call((state,)),
         Task::OnLine(on_line) => hooks.get("onLineChanged")?.call((on_line,)),
         Task::PermissionChanged(name, state) => {

@@ -4,6 +4,7 @@ use crate::agent::{State, Worker, lock};
 use crate::emitter::LifecycleEvent;
 use crate::error::RegisterWorkerError;
 use crate::shared::Shared;
+use crate::storage::StorageFailure;
 use std::sync::Arc;
 use wakeworker_core::{StorageKey, WorkerRegistrationId};
 
@@ -66,7 +67,10 @@ impl Shared {
                 failure = shared.store.remove_registration(registration.id).err().or(failure);
                 shared.lifecycle.emit(LifecycleEvent::Unregistered(registration.id));
             }
-            failure = shared.indexeddb.clear(&key).err().or(failure);
+            if let Err(error) = shared.indexeddb.clear(key.as_str()) {
+                failure =
+                    Some(StorageFailure { name: error.dom_exception_name(), message: error.to_string() });
+            }
             failure = shared.caches.clear(&key).err().or(failure);
             if let Some(failure) = failure {
                 return done(Err(RegisterWorkerError::Storage(failure.message)));

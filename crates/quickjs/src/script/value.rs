@@ -8,6 +8,11 @@ use rquickjs::{ArrayBuffer, Ctx, Error, FromJs, Value};
 pub(crate) struct Text(Vec<u8>);
 
 impl Text {
+    /// The text in WTF-8.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The text for people and for APIs that take USVStrings: each lone surrogate becomes U+FFFD.
     pub(crate) fn into_string(self) -> String {
         match String::from_utf8(self.0) {

@@ -1,12 +1,9 @@
-//! What the runtime keeps on disk: IndexedDB, caches and the workers' scripts, one SQLite file each, and files with the
-//! bodies of cached responses.
+//! What the runtime keeps on disk: the workers' scripts and the caches here, IndexedDB through its own crate.
 
 mod caches;
-mod indexeddb;
 mod workers;
 
 pub(crate) use caches::{BodyWriter, Caches, Found, NewEntry, Query};
-pub(crate) use indexeddb::IndexedDb;
 pub(crate) use workers::{StoredRegistration, StoredScript, StoredWorker, WorkerStore};
 
 use crate::OpenError;

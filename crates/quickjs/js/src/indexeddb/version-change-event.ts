@@ -1,9 +1,9 @@
-// IDBVersionChangeEvent (Indexed Database API, section 4.2).
+// IDBVersionChangeEvent (Indexed Database API 3.0, section 4.2).
 
 import { Event } from "../event.ts";
 import { defineInterface, requireArguments, toDictionary } from "../webidl.ts";
 
-export default class IDBVersionChangeEvent extends Event {
+export class IDBVersionChangeEvent extends Event {
   #oldVersion: number;
   #newVersion: number | null;
   constructor(type: string, init: unknown = undefined) {

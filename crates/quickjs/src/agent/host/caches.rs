@@ -49,11 +49,10 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
     host.function("storageEstimate", move || {
         let key = &state.worker.storage_key;
-        reply(state.shared.indexeddb.usage_bytes(key).map(|databases| {
-            let usage = databases.saturating_add(state.shared.caches.usage_bytes(key));
-            let quota = state.shared.config.origin_bytes_max.max(usage);
-            Answer::Text(serde_json::json!({ "usage": usage, "quota": quota }).to_string())
-        }))
+        let databases = state.shared.indexeddb.usage_bytes(key.as_str());
+        let usage = databases.saturating_add(state.shared.caches.usage_bytes(key));
+        let quota = state.shared.config.origin_bytes_max.max(usage);
+        Reply::ok(Answer::Text(serde_json::json!({ "usage": usage, "quota": quota }).to_string()))
     })
 }
 
@@ -122,7 +121,7 @@ fn queries(host: &HostObject<'_>, held: &Rc<Held>) -> Result<()> {
         reply(read_entries(&state, &entries).and_then(|entries| {
             let realm = &state.realm;
             let key = &realm.worker.storage_key;
-            let other = realm.shared.indexeddb.usage_bytes(key)?;
+            let other = realm.shared.indexeddb.usage_bytes(key.as_str());
             realm.shared.caches.put(key, cache, other, entries).map(|()| Answer::Undefined)
         }))
     })
@@ -133,11 +132,8 @@ fn bodies(host: &HostObject<'_>, held: &Rc<Held>) -> Result<()> {
     host.function("cacheBodyCreate", move || {
         let realm = &state.realm;
         let key = &realm.worker.storage_key;
-        let writer = realm
-            .shared
-            .indexeddb
-            .usage_bytes(key)
-            .and_then(|other| realm.shared.caches.write_body(key, other));
+        let other = realm.shared.indexeddb.usage_bytes(key.as_str());
+        let writer = realm.shared.caches.write_body(key, other);
         reply(writer.map(|writer| {
             let id = realm.draw_id();
             state.inner.borrow_mut().writers.insert(id, writer);

@@ -1,0 +1,225 @@
+//! Where databases are: a catalog of names, and one SQLite file for each database.
+
+use crate::schema;
+use crate::{Error, Place};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+const CATALOG: &str = "
+    CREATE TABLE database (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        origin TEXT NOT NULL,
+        name BLOB NOT NULL,
+        UNIQUE (origin, name)
+    ) STRICT;
+";
+
+/// The catalog and the directory of a profile.
+pub(crate) struct Files {
+    dir: Option<PathBuf>,
+    catalog: Mutex<Connection>,
+}
+
+impl Files {
+    /// Opens the catalog and removes files that it does not name: those of databases that were being deleted.
+    pub(crate) fn open(place: &Place) -> Result<Files, Error> {
+        let (dir, catalog) = match place {
+            Place::Memory => (None, Connection::open_in_memory()?),
+            Place::Dir(dir) => {
+                std::fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
+                (Some(dir.clone()), Connection::open(dir.join("catalog.sqlite"))?)
+            }
+        };
+        let mut catalog = catalog;
+        prepare(&mut catalog, CATALOG, "catalog.sqlite")?;
+        if let Some(dir) = &dir {
+            let known = catalog
+                .prepare("SELECT id FROM database")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<HashSet<i64>>>()?;
+            remove_orphans(dir, &known).map_err(|error| unusable(dir, &error))?;
+        }
+        Ok(Files { dir, catalog: Mutex::new(catalog) })
+    }
+
+    fn catalog(&self) -> MutexGuard<'_, Connection> {
+        self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names and ids of an origin's databases.
+    pub(crate) fn list(&self, origin: &str) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+        let catalog = self.catalog();
+        let mut statement =
+            catalog.prepare_cached("SELECT id, name FROM database WHERE origin = ?1 ORDER BY name")?;
+        let rows = statement.query_map([origin], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Every database with its origin and size.
+    pub(crate) fn sizes(&self) -> Result<Vec<(String, i64, u64)>, Error> {
+        let catalog = self.catalog();
+        let mut statement = catalog.prepare("SELECT origin, id FROM database")?;
+        let rows = statement.query_map([], |row| {
+            let id: i64 = row.get(1)?;
+            Ok((row.get(0)?, id, self.size(id)))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn size(&self, id: i64) -> u64 {
+        let file = self.path(id).and_then(|path| std::fs::metadata(path).ok());
+        file.map_or(0, |file| file.len())
+    }
+
+    fn path(&self, id: i64) -> Option<PathBuf> {
+        Some(self.dir.as_ref()?.join(format!("{id}.sqlite")))
+    }
+
+    /// The id of a database, given now if it has none.
+    pub(crate) fn id_of(&self, origin: &str, name: &[u8]) -> Result<i64, Error> {
+        let catalog = self.catalog();
+        let found = catalog
+            .prepare_cached("SELECT id FROM database WHERE origin = ?1 AND name = ?2")?
+            .query_row(params![origin, name], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        catalog
+            .prepare_cached("INSERT INTO database (origin, name) VALUES (?1, ?2)")?
+            .execute(params![origin, name])?;
+        Ok(catalog.last_insert_rowid())
+    }
+
+    /// Whether the database has an id.
+    pub(crate) fn find(&self, origin: &str, name: &[u8]) -> Result<Option<i64>, Error> {
+        Ok(self
+            .catalog()
+            .prepare_cached("SELECT id FROM database WHERE origin = ?1 AND name = ?2")?
+            .query_row(params![origin, name], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Opens the file of a database. One that is damaged is moved aside, so that the next open finds an empty one.
+    pub(crate) fn connect(&self, id: i64) -> Result<Connection, Error> {
+        let Some(path) = self.path(id) else {
+            let mut sqlite = Connection::open_in_memory()?;
+            prepare(&mut sqlite, schema::TABLES, "memory")?;
+            return Ok(sqlite);
+        };
+        let crashed = std::fs::metadata(beside(&path, "-wal")).is_ok_and(|wal| wal.len() > 0);
+        let name = path.display().to_string();
+        match open_file(&path, crashed, &name) {
+            Ok(sqlite) => Ok(sqlite),
+            Err(Error::Unknown(message)) if message.contains(DAMAGED) => {
+                Err(self.quarantine(id, &path, &message))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn quarantine(&self, id: i64, path: &Path, message: &str) -> Error {
+        let aside = beside(path, ".damaged");
+        for (from, to) in [(path.to_owned(), aside.clone()), (beside(path, "-wal"), beside(&aside, "-wal"))] {
+            if from.exists()
+                && let Err(error) = std::fs::rename(&from, to)
+            {
+                return Error::Unknown(format!("{message}; it cannot be moved aside: {error}"));
+            }
+        }
+        let _ = std::fs::remove_file(beside(path, "-shm"));
+        match self.catalog().execute("DELETE FROM database WHERE id = ?1", [id]) {
+            Ok(_) => Error::Unknown(format!(
+                "{message}; it was moved to `{}`, and opening the database again gives an empty one",
+                aside.display()
+            )),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Forgets a database, then its file, which must be closed.
+    pub(crate) fn remove(&self, id: i64) -> Result<(), Error> {
+        self.catalog().execute("DELETE FROM database WHERE id = ?1", [id])?;
+        if let Some(path) = self.path(id) {
+            for file in [beside(&path, "-wal"), beside(&path, "-shm"), path] {
+                // What cannot be removed now is an orphan for the next start.
+                let _ = std::fs::remove_file(file);
+            }
+        }
+        Ok(())
+    }
+}
+
+const DAMAGED: &str = "is damaged";
+
+fn open_file(path: &Path, crashed: bool, name: &str) -> Result<Connection, Error> {
+    let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+            Error::Unknown(format!("the database file `{name}` {DAMAGED}: {error}"))
+        }
+        _ => Error::from(error),
+    };
+    let mut sqlite = Connection::open(path)?;
+    let found = sqlite.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0));
+    found.map_err(damaged)?;
+    if crashed {
+        let check: String =
+            sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
+        if check != "ok" {
+            return Err(Error::Unknown(format!("the database file `{name}` {DAMAGED}: {check}")));
+        }
+    }
+    prepare(&mut sqlite, schema::TABLES, name)?;
+    Ok(sqlite)
+}
+
+/// Brings a file to the format of this program; a newer one is refused and left alone.
+fn prepare(sqlite: &mut Connection, tables: &str, name: &str) -> Result<(), Error> {
+    sqlite.busy_timeout(Duration::from_secs(10))?;
+    let found: u32 = sqlite.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > schema::FORMAT {
+        return Err(Error::Unknown(format!(
+            "`{name}` has format {found}, but this program reads only up to {}; use the newer program that wrote it",
+            schema::FORMAT
+        )));
+    }
+    sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    sqlite.pragma_update(None, "synchronous", "FULL")?;
+    sqlite.set_prepared_statement_cache_capacity(64);
+    if found == 0 {
+        let transaction = sqlite.transaction()?;
+        transaction.execute_batch(tables)?;
+        transaction.pragma_update(None, "user_version", schema::FORMAT)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn remove_orphans(dir: &Path, known: &HashSet<i64>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some((id, "sqlite" | "sqlite-wal" | "sqlite-shm")) =
+            name.to_str().and_then(|name| name.split_once('.'))
+        else {
+            continue;
+        };
+        if id.parse::<i64>().is_ok_and(|id| !known.contains(&id)) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::Unknown(format!("`{}` cannot be used: {error}", path.display()))
+}

@@ -1,0 +1,211 @@
+//! What a running transaction can do. Each call happens whole or not at all.
+
+use crate::context::Context;
+use crate::database::{Database, Inner};
+use crate::engine::Mode;
+use crate::records::{self, IndexKeys};
+use crate::scan::{self, Range, Row, Scan, Source};
+use crate::{Error, Key, schema};
+use rusqlite::Connection;
+
+impl Database {
+    /// Whether this is the running upgrade of a context.
+    pub(crate) fn has_upgrade(&self, transaction: u64, context: u64) -> bool {
+        let inner = self.inner();
+        inner.live.iter().any(|live| {
+            live.id == transaction
+                && live.mode == Mode::VersionChange
+                && inner.connections.iter().any(|link| link.id == live.connection && link.context == context)
+        })
+    }
+}
+
+impl Context {
+    /// A record of a store or index source, in one scan. See [`Scan`].
+    pub fn scan(&self, transaction: u64, scan: &Scan) -> Result<Vec<Row>, Error> {
+        self.read(transaction, scan.source, |sqlite| scan::scan(sqlite, scan))
+    }
+
+    /// How many records of a range there are.
+    pub fn count(&self, transaction: u64, source: Source, range: &Range) -> Result<u64, Error> {
+        self.read(transaction, source, |sqlite| records::count(sqlite, source, range))
+    }
+
+    /// Draws the next number of a store's key generator.
+    pub fn generate_key(&self, transaction: u64, store: i64) -> Result<Key, Error> {
+        self.write(transaction, store, |sqlite| records::generate_key(sqlite, store))
+    }
+
+    /// Stores a record with its keys in the store's indexes. Without `overwrite` the key must be new.
+    pub fn put(
+        &self,
+        transaction: u64,
+        store: i64,
+        key: &Key,
+        value: &[u8],
+        entries: &[IndexKeys],
+        overwrite: bool,
+    ) -> Result<(), Error> {
+        self.write(transaction, store, |sqlite| records::put(sqlite, store, key, value, entries, overwrite))
+    }
+
+    /// Deletes the records of a range.
+    pub fn delete(&self, transaction: u64, store: i64, range: &Range) -> Result<(), Error> {
+        self.write(transaction, store, |sqlite| records::delete(sqlite, store, range))
+    }
+
+    /// Deletes all records of a store.
+    pub fn clear(&self, transaction: u64, store: i64) -> Result<(), Error> {
+        self.write(transaction, store, |sqlite| records::clear(sqlite, store))
+    }
+
+    /// Gives an existing record its keys in a new index.
+    pub fn index_record(
+        &self,
+        transaction: u64,
+        store: i64,
+        key: &Key,
+        entry: &IndexKeys,
+    ) -> Result<(), Error> {
+        self.write(transaction, store, |sqlite| records::index_record(sqlite, entry, key))
+    }
+
+    /// Makes a store; gives its id.
+    pub fn create_store(
+        &self,
+        transaction: u64,
+        name: &[u8],
+        key_path: Option<&[u8]>,
+        auto_increment: bool,
+    ) -> Result<i64, Error> {
+        self.upgrade(transaction, |sqlite| schema::create_store(sqlite, name, key_path, auto_increment))
+    }
+
+    /// Deletes a store with its records and indexes.
+    pub fn delete_store(&self, transaction: u64, store: i64) -> Result<(), Error> {
+        self.upgrade(transaction, |sqlite| schema::delete_store(sqlite, store))
+    }
+
+    /// Renames a store.
+    pub fn rename_store(&self, transaction: u64, store: i64, name: &[u8]) -> Result<(), Error> {
+        self.upgrade(transaction, |sqlite| schema::rename_store(sqlite, store, name))
+    }
+
+    /// Makes an index without entries; gives its id.
+    pub fn create_index(
+        &self,
+        transaction: u64,
+        store: i64,
+        name: &[u8],
+        key_path: &[u8],
+        unique: bool,
+        multi_entry: bool,
+    ) -> Result<i64, Error> {
+        self.upgrade(transaction, |sqlite| {
+            schema::create_index(sqlite, store, name, key_path, unique, multi_entry)
+        })
+    }
+
+    /// Deletes an index.
+    pub fn delete_index(&self, transaction: u64, index: i64) -> Result<(), Error> {
+        self.upgrade(transaction, |sqlite| schema::delete_index(sqlite, index))
+    }
+
+    /// Renames an index.
+    pub fn rename_index(&self, transaction: u64, index: i64, name: &[u8]) -> Result<(), Error> {
+        self.upgrade(transaction, |sqlite| schema::rename_index(sqlite, index, name))
+    }
+
+    fn read<T>(
+        &self,
+        transaction: u64,
+        source: Source,
+        read: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let store = match source {
+            Source::Store(store) | Source::Index { store, .. } => store,
+        };
+        let database = self.database_of(transaction)?;
+        let mut inner = database.inner();
+        inner.allow(transaction, Some(store), Mode::ReadOnly)?;
+        read(inner.open_file()?)
+    }
+
+    fn write<T>(
+        &self,
+        transaction: u64,
+        store: i64,
+        write: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let database = self.database_of(transaction)?;
+        let mut inner = database.inner();
+        inner.allow(transaction, Some(store), Mode::ReadWrite)?;
+        inner.whole(transaction, write)
+    }
+
+    fn upgrade<T>(
+        &self,
+        transaction: u64,
+        change: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let database = self.database_of(transaction)?;
+        let mut inner = database.inner();
+        inner.allow(transaction, None, Mode::VersionChange)?;
+        inner.whole(transaction, change)
+    }
+}
+
+impl Inner {
+    /// Refuses what the transaction may not do.
+    fn allow(&self, transaction: u64, store: Option<i64>, needed: Mode) -> Result<(), Error> {
+        let refuse = |text: &str| Err(Error::InvalidState(text.to_owned()));
+        let Some(live) = self.live.iter().find(|live| live.id == transaction) else {
+            return refuse("the transaction has ended");
+        };
+        if let Some(error) = &live.broken {
+            return Err(error.clone());
+        }
+        if !live.is_running {
+            return refuse("the transaction has not started");
+        }
+        let allowed = match needed {
+            Mode::ReadOnly => true,
+            Mode::ReadWrite => live.mode != Mode::ReadOnly,
+            Mode::VersionChange => live.mode == Mode::VersionChange,
+        };
+        if !allowed {
+            return refuse("the mode of the transaction does not allow this");
+        }
+        let outside = |store: i64| live.mode != Mode::VersionChange && !live.stores.contains(&store);
+        if store.is_some_and(outside) {
+            return refuse("the object store is not in the transaction's scope");
+        }
+        Ok(())
+    }
+
+    /// Runs a change so that its failure leaves nothing of it. If the file has undone the whole transaction, only its
+    /// abort is left.
+    fn whole<T>(
+        &mut self,
+        transaction: u64,
+        change: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let sqlite = self.open_file()?;
+        let changed = sqlite
+            .prepare_cached("SAVEPOINT operation")?
+            .execute([])
+            .map_err(Error::from)
+            .and_then(|_| change(sqlite))
+            .and_then(|value| {
+                sqlite.prepare_cached("RELEASE operation")?.execute([])?;
+                Ok(value)
+            });
+        let Err(error) = changed else { return changed };
+        let undone = !sqlite.is_autocommit()
+            && sqlite.execute_batch("ROLLBACK TO operation; RELEASE operation").is_ok();
+        if !undone && let Some(live) = self.live.iter_mut().find(|live| live.id == transaction) {
+            live.broken = Some(error.clone());
+        }
+        Err(error)
+    }
+}

@@ -1,0 +1,93 @@
+// Storing records: keys from the script, from key paths and from the generator, and their keys in indexes.
+
+import { host, jsonStringify } from "../boundary.ts";
+import { deserializeForWorker, serializeForStorage } from "../structured-clone.ts";
+import { callHost, fail } from "./errors.ts";
+import { canInjectKey, compareKeys, extractIndexKeys, extractKey, injectKey, type Key, type KeyPath, keyToValue, requireKey } from "./keys.ts";
+import type { IDBRequest } from "./request.ts";
+import type { IndexMeta, StoreMeta } from "./schema.ts";
+import { execute, type IDBTransaction, requireActive, transactionState } from "./transaction.ts";
+
+/** The text of a value; while it is made, the getters of the script find the transaction inactive. */
+function cloneText(transaction: IDBTransaction, value: unknown): string {
+  const state = transactionState(transaction);
+  state.lifecycle = "inactive";
+  try {
+    return serializeForStorage(value);
+  } finally {
+    if (state.lifecycle === "inactive") state.lifecycle = "active";
+  }
+}
+
+/** `add`, `put`, and `update` of a cursor, whose key must not change. */
+export function store(transaction: IDBTransaction, meta: StoreMeta, source: object, value: unknown, keyArgument: unknown, what: string, options: { overwrite: boolean; cursorKey?: Key }): IDBRequest {
+  const { overwrite, cursorKey } = options;
+  if (meta.isDeleted) fail("InvalidStateError", `${what}: the object store was deleted`);
+  const state = requireActive(transaction);
+  if (state.mode === "readonly") fail("ReadOnlyError", `${what}: the transaction is "readonly"; open it with mode "readwrite"`);
+  const { keyPath, autoIncrement } = meta;
+  if (cursorKey === undefined) {
+    if (keyPath !== null && keyArgument !== undefined) fail("DataError", `${what}: the object store has in-line keys, so no key can be given`);
+    if (keyPath === null && !autoIncrement && keyArgument === undefined) fail("DataError", `${what}: the object store needs a key as argument 2`);
+  }
+  let key = cursorKey ?? (keyArgument === undefined ? null : requireKey(keyArgument, what));
+  let text = cloneText(transaction, value);
+  if (keyPath !== null) {
+    const clone = deserializeForWorker(text);
+    const found = extractKey(clone, keyPath);
+    if (found === null) fail("DataError", `${what}: what the key path leads to is not a valid key`);
+    if (cursorKey !== undefined) {
+      if (found === "failure" || compareKeys(found, cursorKey) !== 0) {
+        fail("DataError", `${what}: a cursor cannot change the key of its record`);
+      }
+    } else if (found !== "failure") {
+      key = found;
+    } else if (!autoIncrement) {
+      fail("DataError", `${what}: the value has no key at the key path of the object store`);
+    } else if (!canInjectKey(clone, keyPath as string)) {
+      fail("DataError", `${what}: a generated key cannot be put into the value`);
+    }
+  }
+  return execute(transaction, source, () => {
+    let recordKey = key;
+    if (recordKey === null) {
+      const number = callHost(() => host.idbGenerateKey(state.id, meta.id));
+      recordKey = [`n${number}`];
+      if (keyPath !== null) {
+        const clone = deserializeForWorker(text);
+        injectKey(clone, keyPath as string, number);
+        text = serializeForStorage(clone);
+      }
+    }
+    const entries = meta.stored.size === 0 ? null : entriesOf(meta.stored, deserializeForWorker(text));
+    callHost(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), text, entries, overwrite));
+    return keyToValue(recordKey);
+  });
+}
+
+function entriesOf(indexes: Iterable<IndexMeta>, value: unknown): string {
+  return jsonStringify([...indexes].map(({ id, keyPath, multiEntry }) => ({ index: id, keys: extractIndexKeys(value, keyPath, multiEntry) })));
+}
+
+/** How many records a new index reads at once. */
+const BATCH = 200;
+
+/** Gives every record of a store its keys in a new index; ConstraintError if it is unique and they are not. */
+export function fillIndex(read: (after: Key | null, limit: number) => { key: Key; value: unknown }[], transaction: IDBTransaction, storeId: number, index: IndexMeta): void {
+  const { id } = transactionState(transaction);
+  let after: Key | null = null;
+  for (;;) {
+    const rows = read(after, BATCH);
+    for (const { key, value } of rows) {
+      const keys = extractIndexKeys(value, index.keyPath, index.multiEntry);
+      if (keys.length > 0) callHost(() => host.idbIndexRecord(id, storeId, jsonStringify(key), index.id, jsonStringify(keys)));
+      after = key;
+    }
+    if (rows.length < BATCH) return;
+  }
+}
+
+/** A key path as the store keeps it. */
+export function keyPathJson(path: KeyPath | null): string | null {
+  return path === null ? null : jsonStringify(path);
+}
