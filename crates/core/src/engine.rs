@@ -398,10 +398,12 @@ impl Engine {
         periodic::run(self, now, false, step);
     }
 
-    /// Something about an origin is different: its entries are looked at again.
+    /// Something about an origin is different: its entries are looked at again. A round is left to the next wake-up, which
+    /// is at once if one is due: at the start of a host, one origin after the other gets its permissions, and the first must
+    /// not have a round for itself.
     fn origin_changed(&mut self, now: Now, storage_key: &StorageKey, step: &mut Step) {
         periodic::replan_origin(self, now, storage_key);
-        self.device_changed(now, step);
+        dispatch::fire_ready(self, now, step);
     }
 
     fn emulate_offline(&mut self, now: Now, owner: WorkerRegistrationId, offline: bool, step: &mut Step) {

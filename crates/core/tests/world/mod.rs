@@ -97,10 +97,23 @@ impl World {
     pub fn input(&mut self, input: Input) {
         let mut step = Step::default();
         self.note_fact(&input);
+        // A host wakes the engine at once if something is due; it always does before it hands on what comes next.
+        let of_an_origin = matches!(
+            input,
+            Input::PermissionChanged { .. }
+                | Input::EngagementChanged { .. }
+                | Input::ReachabilityChanged { .. }
+                | Input::SetActiveUse { .. }
+        );
         self.engine.handle_input(self.now, input, &mut step);
         self.engine.check_invariants();
         self.perform(step);
         self.check_store();
+        if of_an_origin {
+            let durability = self.last_durability;
+            self.input(Input::TimePassed);
+            self.last_durability = self.last_durability.max(durability);
+        }
     }
 
     pub fn open_window(&mut self, origin: &str) -> ClientId {
@@ -281,6 +294,7 @@ impl World {
             self.facts.push(fact.clone());
             self.engine.handle_input(self.now, fact, &mut step);
         }
+        self.engine.handle_input(self.now, Input::TimePassed, &mut step);
         self.engine.check_invariants();
         self.perform(step);
     }
