@@ -35,6 +35,8 @@ pub struct RuntimeConfig {
     pub timers_max: usize,
     /// Messages that may wait for one worker; further ones are dropped. Default: 1,000.
     pub queued_messages_max: usize,
+    /// Largest structured clone: a message, or a value in IndexedDB. Default: 268,435,456 (256 MiB).
+    pub clone_bytes_max: usize,
     /// Fetches that one worker may have under way; further ones fail. Default: 128.
     pub fetches_max: usize,
     /// Largest request body that a script may send. Default: 67,108,864 (64 MiB).
@@ -118,6 +120,7 @@ impl Default for RuntimeConfig {
             imported_scripts_max: 256,
             timers_max: 10_000,
             queued_messages_max: 1_000,
+            clone_bytes_max: 256 * MIB,
             fetches_max: 128,
             request_bytes_max: 64 * MIB,
             response_bytes_max: 1024 * MIB as u64,

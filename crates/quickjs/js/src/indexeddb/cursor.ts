@@ -5,7 +5,7 @@ import { defineInterface, internal, requireArguments, requireInternal, toEnforce
 import { callHost, fail } from "./errors.ts";
 import { onlyRange, type RangeRecord, toRange } from "./key-range.ts";
 import { compareKeys, keyToValue, requireKey } from "./keys.ts";
-import { type Direction, DIRECTIONS, requireReadable, type Row, rowValue, scan, type ScanOptions, type Source } from "./reading.ts";
+import { type Direction, DIRECTIONS, requireReadable, type Row, scan, type ScanOptions, type Source } from "./reading.ts";
 import { type IDBRequest, makeRequest, requestState } from "./request.ts";
 import type { StoreMeta } from "./schema.ts";
 import { execute, requireActive, type TransactionState } from "./transaction.ts";
@@ -157,7 +157,7 @@ function iterate(cursor: IDBCursor, state: CursorState, where: Pick<ScanOptions,
   state.hasValue = row !== null;
   state.key = row === null ? undefined : keyToValue(row.key);
   state.primaryKey = row === null ? undefined : keyToValue(row.primaryKey);
-  state.value = row === null || !withValue ? undefined : rowValue(row);
+  state.value = row === null ? undefined : row.value;
   return row === null ? null : cursor;
 }
 

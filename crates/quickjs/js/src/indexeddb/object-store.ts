@@ -7,7 +7,7 @@ import { callHost, fail } from "./errors.ts";
 import { IDBIndex, makeIndex } from "./object-index.ts";
 import { EVERYTHING, toRange } from "./key-range.ts";
 import { type KeyPath, toKeyPath } from "./keys.ts";
-import { countRecords, getMany, getOne, requireReadable, rowValue, scan, type Source } from "./reading.ts";
+import { countRecords, getMany, getOne, requireReadable, scan, type Source } from "./reading.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
 import { type DOMStringList, sortedNames } from "./string-list.ts";
@@ -132,7 +132,7 @@ export class IDBObjectStore {
       index.id = callHost(() => host.idbCreateIndex(state.id, meta.id, jsonStringify(text), keyPathJson(path) as string, index.unique, index.multiEntry));
       meta.stored.add(index);
       const read = (after: readonly string[] | null, limit: number): { key: readonly string[]; value: unknown }[] =>
-        scan(source, { range: EVERYTHING, start: after === null ? null : { key: after, primaryKey: null, after: true }, limit, values: true }).map((row) => ({ key: row.key, value: rowValue(row) }));
+        scan(source, { range: EVERYTHING, start: after === null ? null : { key: after, primaryKey: null, after: true }, limit, values: true }).map((row) => ({ key: row.key, value: row.value }));
       fillIndex(read, this.#transaction, meta.id, index);
     });
     return this.#indexHandle(index);

@@ -1,7 +1,6 @@
 // What object stores and indexes read alike: get, getAll, count and their kin, as scans of the host.
 
 import { host, jsonParse, jsonStringify } from "../boundary.ts";
-import { deserializeForWorker } from "../structured-clone.ts";
 import { defineInterface, type Dictionary, internal, isObject, requireInternal, toEnforcedInteger, toEnumeration } from "../webidl.ts";
 import { callHost, fail } from "./errors.ts";
 import { mayBeRange, type RangeRecord, toRange } from "./key-range.ts";
@@ -25,7 +24,8 @@ export interface Source {
 export interface Row {
   key: Key;
   primaryKey: Key;
-  value: string | null;
+  /** Undefined unless the values were asked for. */
+  value: unknown;
 }
 
 export interface ScanOptions {
@@ -41,12 +41,8 @@ export interface ScanOptions {
 export function scan(source: Source, { range, direction = "next", start = null, skip = 0, limit = null, values }: ScanOptions): Row[] {
   const query = jsonStringify({ ...source.ids(), range, direction, start, skip, limit, values });
   const { id } = transactionState(source.transaction);
-  return (jsonParse(callHost(() => host.idbScan(id, query))) as [Key, Key | null, string | null][]).map(([key, primaryKey, value]) => ({ key, primaryKey: primaryKey ?? key, value }));
-}
-
-/** The value of a row that was read with its value. */
-export function rowValue({ value }: Row): unknown {
-  return deserializeForWorker(value as string);
+  const [keys, ...found] = callHost(() => host.idbScan(id, query));
+  return (jsonParse(keys) as [Key, Key | null][]).map(([key, primaryKey], i) => ({ key, primaryKey: primaryKey ?? key, value: found[i] }));
 }
 
 /** Throws unless the source exists and its transaction is active. */
@@ -61,17 +57,15 @@ export function getOne(source: Source, query: unknown, what: string, wanted: "ke
   const range = toRange(query, what, true);
   return execute(source.transaction, source.handle, () => {
     const row = scan(source, { range, limit: 1, values: wanted === "value" })[0];
-    return row === undefined ? undefined : wanted === "value" ? rowValue(row) : keyToValue(row.primaryKey);
+    return row === undefined ? undefined : wanted === "value" ? row.value : keyToValue(row.primaryKey);
   });
 }
 
 export class IDBRecord {
   #row: Row;
-  #value: unknown;
   constructor(token: unknown = undefined, row: unknown = undefined) {
     requireInternal(token);
     this.#row = row as Row;
-    this.#value = rowValue(this.#row);
   }
   get key(): unknown {
     return keyToValue(this.#row.key);
@@ -80,14 +74,14 @@ export class IDBRecord {
     return keyToValue(this.#row.primaryKey);
   }
   get value(): unknown {
-    return this.#value;
+    return this.#row.value;
   }
 }
 defineInterface(IDBRecord, "IDBRecord");
 
 const RESULTS = {
   keys: (row: Row): unknown => keyToValue(row.primaryKey),
-  values: rowValue,
+  values: (row: Row): unknown => row.value,
   records: (row: Row): unknown => new IDBRecord(internal, row),
 };
 

@@ -1,15 +1,15 @@
 // Storing records: keys from the script, from key paths and from the generator, and their keys in indexes.
 
 import { host, jsonStringify } from "../boundary.ts";
-import { deserializeForWorker, serializeForStorage } from "../structured-clone.ts";
+import { deserializeFromStorage, serializeForStorage } from "../structured-clone.ts";
 import { callHost, fail } from "./errors.ts";
 import { canInjectKey, compareKeys, extractIndexKeys, extractKey, injectKey, type Key, type KeyPath, keyToValue, requireKey } from "./keys.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
 import { execute, type IDBTransaction, requireActive, transactionState } from "./transaction.ts";
 
-/** The text of a value; while it is made, the getters of the script find the transaction inactive. */
-function cloneText(transaction: IDBTransaction, value: unknown): string {
+/** The bytes of a value; while they are made, the getters of the script find the transaction inactive. */
+function cloneBytes(transaction: IDBTransaction, value: unknown): ArrayBuffer {
   const state = transactionState(transaction);
   state.lifecycle = "inactive";
   try {
@@ -31,9 +31,9 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
     if (keyPath === null && !autoIncrement && keyArgument === undefined) fail("DataError", `${what}: the object store needs a key as argument 2`);
   }
   let key = cursorKey ?? (keyArgument === undefined ? null : requireKey(keyArgument, what));
-  let text = cloneText(transaction, value);
+  let bytes = cloneBytes(transaction, value);
   if (keyPath !== null) {
-    const clone = deserializeForWorker(text);
+    const clone = deserializeFromStorage(bytes);
     const found = extractKey(clone, keyPath);
     if (found === null) fail("DataError", `${what}: what the key path leads to is not a valid key`);
     if (cursorKey !== undefined) {
@@ -54,13 +54,13 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
       const number = callHost(() => host.idbGenerateKey(state.id, meta.id));
       recordKey = [`n${number}`];
       if (keyPath !== null) {
-        const clone = deserializeForWorker(text);
+        const clone = deserializeFromStorage(bytes);
         injectKey(clone, keyPath as string, number);
-        text = serializeForStorage(clone);
+        bytes = serializeForStorage(clone);
       }
     }
-    const entries = meta.stored.size === 0 ? null : entriesOf(meta.stored, deserializeForWorker(text));
-    callHost(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), text, entries, overwrite));
+    const entries = meta.stored.size === 0 ? null : entriesOf(meta.stored, deserializeFromStorage(bytes));
+    callHost(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), bytes, entries, overwrite));
     return keyToValue(recordKey);
   });
 }

@@ -5,18 +5,16 @@ mod convert;
 use super::super::Run;
 use super::super::realm::Realm;
 use super::super::task::{HostError, Task};
-use super::{Answer, HostObject, Reply};
-use crate::script::Text;
-use convert::{notice_json, read_entries, read_key, read_keys, read_name, read_range, read_scan, write_rows};
-use rquickjs::Result;
+use super::clone::from_bytes;
+use super::{Answer, HostObject, Reply, throw};
+use crate::script::{Buffer, Text};
+use convert::{notice_json, read_entries, read_key, read_keys, read_name, read_range, read_scan, write_keys};
 use rquickjs::function::Opt;
+use rquickjs::{Array, Ctx, Result};
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use wakeworker_indexeddb::{Context, Error, IndexKeys, Listener, Mode, Notice};
-
-/// The version of the stored values: the JavaScript layer's clone text follows (`js/src/clone.ts`).
-const VALUE_VERSION: u8 = 1;
 
 /// What this run of the worker has open; made when a script first uses IndexedDB, gone with the run.
 struct Databases {
@@ -104,13 +102,10 @@ fn connections(host: &HostObject<'_>, databases: &Rc<Databases>) -> Result<()> {
     })
 }
 
-fn records(host: &HostObject<'_>, databases: &Rc<Databases>) -> Result<()> {
+fn records<'js>(host: &HostObject<'js>, databases: &Rc<Databases>) -> Result<()> {
     let state = databases.clone();
-    host.function("idbScan", move |transaction: u64, scan: Text| {
-        reply(read_scan(&scan.into_string()).and_then(|scan| {
-            let rows = state.context().scan(transaction, &scan)?;
-            Ok(Answer::Text(write_rows(&rows, VALUE_VERSION)?))
-        }))
+    host.function("idbScan", move |ctx: Ctx<'js>, transaction: u64, query: Text| {
+        scan(&ctx, &state, transaction, &query.into_string())
     })?;
     let state = databases.clone();
     host.function("idbCount", move |transaction: u64, source: Text| {
@@ -125,20 +120,22 @@ fn records(host: &HostObject<'_>, databases: &Rc<Databases>) -> Result<()> {
         reply(key.map(|key| Answer::Number(key.as_number().unwrap_or(f64::NAN))))
     })?;
     let state = databases.clone();
-    let put =
-        move |transaction: u64, store: i64, key: Text, value: Text, entries: Option<Text>, replace: bool| {
-            reply((|| -> Outcome {
-                let key = read_key(&key.into_string())?;
-                let entries = match entries {
-                    Some(entries) => read_entries(&entries.into_string())?,
-                    None => Vec::new(),
-                };
-                let mut bytes = vec![VALUE_VERSION];
-                bytes.extend_from_slice(value.as_bytes());
-                state.context().put(transaction, store, &key, &bytes, &entries, replace)?;
-                Ok(Answer::Undefined)
-            })())
-        };
+    let put = move |transaction: u64,
+                    store: i64,
+                    key: Text,
+                    value: Buffer,
+                    entries: Option<Text>,
+                    replace: bool| {
+        reply((|| -> Outcome {
+            let key = read_key(&key.into_string())?;
+            let entries = match entries {
+                Some(entries) => read_entries(&entries.into_string())?,
+                None => Vec::new(),
+            };
+            state.context().put(transaction, store, &key, &value.0, &entries, replace)?;
+            Ok(Answer::Undefined)
+        })())
+    };
     host.function("idbPut", put)?;
     let state = databases.clone();
     host.function("idbDelete", move |transaction: u64, store: i64, range: Text| {
@@ -148,6 +145,26 @@ fn records(host: &HostObject<'_>, databases: &Rc<Databases>) -> Result<()> {
             }),
         )
     })
+}
+
+/// The keys of the rows as JSON, then the value of each.
+fn scan<'js>(ctx: &Ctx<'js>, databases: &Databases, transaction: u64, query: &str) -> Result<Array<'js>> {
+    let read = read_scan(query).and_then(|scan| {
+        let rows = databases.context().scan(transaction, &scan)?;
+        Ok((write_keys(&rows)?, rows))
+    });
+    let (keys, rows) = match read {
+        Ok(read) => read,
+        Err(error) => return Err(throw(ctx, &host_error(&error))),
+    };
+    let found = Array::new(ctx.clone())?;
+    found.set(0, keys)?;
+    for (position, row) in rows.iter().enumerate() {
+        if let Some(value) = &row.value {
+            found.set(position + 1, from_bytes(ctx, &databases.realm, value)?)?;
+        }
+    }
+    Ok(found)
 }
 
 fn schema(host: &HostObject<'_>, databases: &Rc<Databases>) -> Result<()> {
@@ -203,5 +220,9 @@ fn schema(host: &HostObject<'_>, databases: &Rc<Databases>) -> Result<()> {
 }
 
 fn reply(outcome: Outcome) -> Reply {
-    Reply(outcome.map_err(|error| HostError::new(error.dom_exception_name(), error.to_string())))
+    Reply(outcome.map_err(|error| host_error(&error)))
+}
+
+fn host_error(error: &Error) -> HostError {
+    HostError::new(error.dom_exception_name(), error.to_string())
 }
