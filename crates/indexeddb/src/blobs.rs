@@ -158,9 +158,7 @@ impl Blobs {
     pub(crate) fn sync(&self) -> Result<(), Error> {
         #[cfg(unix)]
         if !self.state().touched.is_empty() && self.dir.exists() {
-            File::open(&self.dir)
-                .and_then(|dir| dir.sync_all())
-                .map_err(|error| self.unusable(&error))?;
+            File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(|error| self.unusable(&error))?;
         }
         Ok(())
     }

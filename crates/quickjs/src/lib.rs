@@ -44,5 +44,5 @@ pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, R
 pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
 pub use runtime::Runtime;
-pub use storage::RuntimeStorage;
+pub use storage::{OriginStorage, RuntimeStorage, StorageError, StoredCache, StoredDatabase};
 pub use virtual_time::VirtualTime;

@@ -8,6 +8,7 @@ mod support;
 use serde::Deserialize;
 use std::path::Path;
 use support::{Server, World};
+use wakeworker_structured_clone::{CloneError, blobs_inside, has_blobs};
 
 const WORKER: &str = "
 const done = (request) => new Promise((resolve, reject) => {
@@ -73,6 +74,15 @@ fn stored_values(profile: &Path) -> Vec<Vec<u8>> {
     assert_eq!(found.len(), 1, "{found:?}");
     let database = rusqlite::Connection::open(&found[0]).unwrap();
     let mut statement = database.prepare("SELECT value FROM record ORDER BY store, key").unwrap();
-    let values = statement.query_map([], |row| row.get(0)).unwrap();
-    values.collect::<rusqlite::Result<_>>().unwrap()
+    let values = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    // Blobs have files of their own beside the database.
+    let blobs = found[0].with_extension("blobs");
+    let load =
+        |number: u64| Ok::<_, CloneError>(std::fs::read(blobs.join(format!("{number:016x}"))).unwrap());
+    values
+        .map(|value| {
+            let value = value.unwrap();
+            if has_blobs(&value) { blobs_inside(&value, usize::MAX, load).unwrap() } else { value }
+        })
+        .collect()
 }

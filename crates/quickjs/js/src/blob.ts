@@ -1,6 +1,7 @@
 // Blob and File (File API). Their bytes are in memory, or in a file of the profile until a script first reads them.
 
 import { promiseResolve } from "./boundary.ts";
+import { hostError } from "./operations.ts";
 import { utf8Decode, utf8Encode } from "./encoding.ts";
 import { bufferSourceBytes, defineInterface, isObject, requireArguments, toClampedInteger, toDictionary, toDOMString, toEnumeration, toSequence, toUSVString } from "./webidl.ts";
 
@@ -121,7 +122,11 @@ export class Blob {
   #bytes(): Uint8Array<ArrayBuffer> {
     const source = this.#source;
     if (source.bytes === null) {
-      source.bytes = new Uint8Array((source.read as () => ArrayBuffer)());
+      try {
+        source.bytes = new Uint8Array((source.read as () => ArrayBuffer)());
+      } catch (error) {
+        throw hostError(error);
+      }
       source.read = null;
     }
     return source.bytes.subarray(this.#offset, this.#offset + this.#size);

@@ -172,7 +172,7 @@ test("a copy is made without the script's own methods", () => {
     Object.defineProperty(object, key, "value" in old ? { ...old, value: hostile } : { ...old, get: hostile });
     undo.push(() => Object.defineProperty(object, key, old));
   };
-  const value = [new Map([[1, new Set([2])]]), /x/gi, new Date(1), Object(5n), new Uint8Array([1]), new Error("m"), { __proto__: null, a: 1n }, new DataView(new ArrayBuffer(2))];
+  const value = [new Map([[1, new Set([2])]]), /x/gi, new Date(1), Object(5n), new Uint8Array([1]), new Error("m"), { __proto__: null, a: 1n }];
   const typed = Object.getPrototypeOf(Uint8Array.prototype);
   for (const [object, key] of [[Map.prototype, "set"], [Map.prototype, "forEach"], [Set.prototype, "add"], [Set.prototype, "forEach"], [RegExp.prototype, "flags"], [RegExp.prototype, "source"], [Date.prototype, "getTime"], [BigInt.prototype, "toString"], [BigInt.prototype, "valueOf"], [typed, "buffer"], [typed, "length"], [typed, "byteOffset"]]) replace(object, key);
   Object.defineProperty(Object.prototype, "a", { set: hostile, configurable: true });

@@ -3,7 +3,7 @@
 use super::super::realm::Realm;
 use super::super::task::HostError;
 use super::{HostObject, throw};
-use crate::script::{Buffer, CloneTools, Text, deserialize, new_buffer, serialize};
+use crate::script::{BlobSource, Buffer, CloneTools, Text, deserialize, new_buffer, serialize};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rquickjs::{ArrayBuffer, Ctx, Object, Result, Value};
@@ -41,9 +41,19 @@ fn to_text<'js>(ctx: &Ctx<'js>, realm: &Realm, value: Value<'js>) -> Result<Stri
 }
 
 /// The value of a clone that nothing is stored beside.
-pub(super) fn from_bytes<'js>(ctx: &Ctx<'js>, realm: &Realm, bytes: &[u8]) -> Result<Value<'js>> {
+fn from_bytes<'js>(ctx: &Ctx<'js>, realm: &Realm, bytes: &[u8]) -> Result<Value<'js>> {
+    from_stored(ctx, realm, bytes, &|_| Ok(None))
+}
+
+/// The value of a clone; `outside` knows the blobs that are stored beside it.
+pub(super) fn from_stored<'js>(
+    ctx: &Ctx<'js>,
+    realm: &Realm,
+    bytes: &[u8],
+    outside: &BlobSource<'_, 'js>,
+) -> Result<Value<'js>> {
     match &*realm.clone_tools.borrow() {
-        Some(tools) => deserialize(ctx, tools, bytes, &|_| Ok(None)),
+        Some(tools) => deserialize(ctx, tools, bytes, outside),
         None => Err(unconnected(ctx)),
     }
 }

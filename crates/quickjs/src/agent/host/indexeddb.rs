@@ -5,16 +5,16 @@ mod convert;
 use super::super::Run;
 use super::super::realm::Realm;
 use super::super::task::{HostError, Task};
-use super::clone::from_bytes;
+use super::clone::from_stored;
 use super::{Answer, HostObject, Reply, throw};
 use crate::script::{Buffer, Text};
 use convert::{notice_json, read_entries, read_key, read_keys, read_name, read_range, read_scan, write_keys};
 use rquickjs::function::Opt;
-use rquickjs::{Array, Ctx, Result};
+use rquickjs::{Array, Ctx, Function, Result};
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use wakeworker_indexeddb::{Context, Error, IndexKeys, Listener, Mode, Notice};
+use wakeworker_indexeddb::{Context, Error, IndexKeys, Listener, Mode, Notice, Row};
 
 /// What this run of the worker has open; made when a script first uses IndexedDB, gone with the run.
 struct Databases {
@@ -155,10 +155,25 @@ fn scan<'js>(ctx: &Ctx<'js>, databases: &Databases, transaction: u64, query: &st
     found.set(0, keys)?;
     for (position, row) in rows.iter().enumerate() {
         if let Some(value) = &row.value {
-            found.set(position + 1, from_bytes(ctx, &databases.realm, value)?)?;
+            let outside = |number| blob_reader(ctx, row, number);
+            found.set(position + 1, from_stored(ctx, &databases.realm, value, &outside)?)?;
         }
     }
     Ok(found)
+}
+
+/// The function by which a blob of a row reads its content, which stays there as long as the function.
+fn blob_reader<'js>(ctx: &Ctx<'js>, row: &Row, number: u64) -> Result<Option<Function<'js>>> {
+    let Some(blob) = row.blobs.iter().find(|blob| blob.number() == number).cloned() else {
+        return Ok(None);
+    };
+    let read = move || {
+        Reply(blob.read().map(Answer::Bytes).map_err(|error| {
+            // What the File API says of a file that cannot be read.
+            HostError::new("NotReadableError", error.to_string())
+        }))
+    };
+    Function::new(ctx.clone(), read).map(Some)
 }
 
 fn schema(host: &HostObject<'_>, databases: &Rc<Databases>) -> Result<()> {

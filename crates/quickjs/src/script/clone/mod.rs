@@ -9,7 +9,7 @@ mod deserialize;
 mod native;
 mod serialize;
 
-pub(crate) use deserialize::deserialize;
+pub(crate) use deserialize::{BlobSource, deserialize};
 pub(crate) use serialize::serialize;
 
 use native::Classes;
