@@ -3,6 +3,7 @@
 use super::*;
 use crate::storage::RuntimeStorage;
 use std::path::Path;
+use wakeworker_indexeddb::Allowance;
 
 pub(super) fn open_at(dir: &Path) -> Caches {
     let config = RuntimeConfig { opaque_padding_bytes_max: 0, ..RuntimeConfig::default() };
@@ -89,7 +90,7 @@ fn a_second_opener_takes_no_file_for_an_orphan() {
     let dir = tempfile::tempdir().unwrap();
     let first = open_at(dir.path());
     let cache = first.open_cache(&origin(), "\"c\"").unwrap();
-    let mut writer = first.write_body(&origin(), 0).unwrap();
+    let mut writer = first.write_body(&origin()).unwrap();
     writer.write(b"half").unwrap();
     let second = open_at(dir.path());
     assert_eq!(first.bodies.count(), 1);
@@ -173,8 +174,10 @@ fn the_quota_counts_what_is_written_replaced_and_used_elsewhere() {
     assert_eq!(all_bodies(&caches, cache), [vec![1; 6_000]]);
     put(&caches, cache, &[("a", &[3; 3_000])]).unwrap();
     assert_eq!(caches.quota.account(&origin()).caches, used - 3_000);
-    let full = caches.write_body(&origin(), 9_000).unwrap().write(&[0; 3_000]);
+    caches.quota.databases_changed(origin().as_str(), 9_000);
+    let full = caches.write_body(&origin()).unwrap().write(&[0; 3_000]);
     assert_eq!(full.unwrap_err().name, "QuotaExceededError");
+    caches.quota.databases_changed(origin().as_str(), 0);
     let parts: Vec<_> = (0..3).map(|_| caches.write_body(&origin()).unwrap()).collect();
     let written = parts.into_iter().map(|mut part| part.write(&[0; 3_000]).map(|()| part));
     let written: Vec<_> = written.collect();
@@ -193,7 +196,7 @@ fn an_opaque_response_counts_more_than_it_has() {
         .map(|path| {
             let new = entry(&caches, path, "opaque", b"secret").unwrap();
             let charge = caches.padding.charge_of(&origin(), &new);
-            caches.put(&origin(), cache, 0, vec![new]).unwrap();
+            caches.put(&origin(), cache, vec![new]).unwrap();
             charge
         })
         .collect();
