@@ -8,8 +8,8 @@ use crate::json;
 use crate::shared::Shared;
 use crate::storage::{self, OriginStorage, StorageError};
 use crate::{
-    ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, OpenError, RegisterJob, RegisterWorkerError,
-    RuntimeConfig, RuntimeStorage,
+    ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, OpenError, PageDatabases, RegisterJob,
+    RegisterWorkerError, RuntimeConfig, RuntimeStorage,
 };
 use std::sync::Arc;
 use url::Url;
@@ -97,6 +97,16 @@ impl Runtime {
     pub fn stored(&self, storage_key: Option<&StorageKey>) -> Result<Vec<OriginStorage>, StorageError> {
         storage::usage(&self.shared().indexeddb, &self.shared().caches, &self.shared().quota, storage_key)
             .map_err(StorageError::from)
+    }
+
+    /// The databases of a storage key, for a page of the host: the ones that its workers use. `tell` is called in order,
+    /// from any thread, with what the page must hear; it must not wait.
+    pub fn page_databases(
+        &self,
+        storage_key: &StorageKey,
+        tell: impl Fn(String) + Send + Sync + 'static,
+    ) -> PageDatabases {
+        PageDatabases::new(&self.shared().indexeddb, storage_key, tell)
     }
 
     /// The registration with the longest scope that matches a URL (R159).

@@ -61,19 +61,29 @@ const hooks: CloneHooks = {
 };
 
 /**
- * Serialises a message. The browser's own structured clone goes first: it reads getters once, finds what cannot be
- * cloned, and detaches what is transferred, so that ours only sees plain values.
+ * Serialises a value. The browser's own structured clone goes first: it reads getters once, finds what cannot be cloned,
+ * and detaches what is transferred, so that ours only sees plain values.
  */
-export function serialize(value: unknown, transfer: unknown[]): string {
+export function serializeToBytes(value: unknown, transfer: unknown[]): Uint8Array<ArrayBuffer> {
   for (const each of transfer) {
     if (!(each instanceof ArrayBuffer)) {
       throw new DOMException("Only ArrayBuffers can be transferred to a service worker run by WakeWorker.", "DataCloneError");
     }
   }
-  return toBase64(toBytes(structuredClone(value, { transfer: transfer as ArrayBuffer[] }), hooks));
+  return toBytes(structuredClone(value, { transfer: transfer as ArrayBuffer[] }), hooks);
+}
+
+/** The reverse. */
+export function deserializeFromBytes(bytes: Uint8Array<ArrayBuffer>): unknown {
+  return fromBytes(bytes, hooks);
+}
+
+/** Serialises a message. */
+export function serialize(value: unknown, transfer: unknown[]): string {
+  return toBase64(serializeToBytes(value, transfer));
 }
 
 /** The value that a worker serialised. */
 export function deserialize(text: string): unknown {
-  return fromBytes(fromBase64(text), hooks);
+  return deserializeFromBytes(fromBase64(text));
 }
