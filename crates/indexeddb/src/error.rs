@@ -1,6 +1,9 @@
 //! Why an operation failed, with the DOMException name that the specification gives it.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
+use wakeworker_structured_clone::CloneError;
 
 /// Why an operation of the engine failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,19 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The failure of a file.
+    pub(crate) fn from_io(path: &Path, error: &io::Error) -> Error {
+        let shown = path.display();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Error::QuotaExceeded(format!("the disk has no room left for `{shown}`: {error}"))
+            }
+            _ => Error::Unknown(format!("`{shown}` cannot be used: {error}")),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -68,5 +84,11 @@ impl From<rusqlite::Error> for Error {
 impl From<rusqlite::types::FromSqlError> for Error {
     fn from(error: rusqlite::types::FromSqlError) -> Error {
         Error::Unknown(format!("a stored record cannot be read: {error}"))
+    }
+}
+
+impl From<CloneError> for Error {
+    fn from(error: CloneError) -> Error {
+        Error::Data(format!("the value cannot be stored: {error}"))
     }
 }

@@ -1,11 +1,12 @@
 //! Where databases are: a catalog of names, and one SQLite file for each database.
 
+use crate::blobs::{Blobs, bytes_in};
 use crate::schema;
 use crate::{Error, Place};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 const CATALOG: &str = "
@@ -21,6 +22,8 @@ const CATALOG: &str = "
 pub(crate) struct Files {
     dir: Option<PathBuf>,
     catalog: Mutex<Connection>,
+    /// The blobs of databases that are open or whose blobs are read.
+    blobs: Mutex<HashMap<i64, Weak<Blobs>>>,
 }
 
 impl Files {
@@ -29,7 +32,7 @@ impl Files {
         let (dir, catalog) = match place {
             Place::Memory => (None, Connection::open_in_memory()?),
             Place::Dir(dir) => {
-                std::fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
+                std::fs::create_dir_all(dir).map_err(|error| Error::from_io(dir, &error))?;
                 (Some(dir.clone()), Connection::open(dir.join("catalog.sqlite"))?)
             }
         };
@@ -40,9 +43,9 @@ impl Files {
                 .prepare("SELECT id FROM database")?
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<HashSet<i64>>>()?;
-            remove_orphans(dir, &known).map_err(|error| unusable(dir, &error))?;
+            remove_orphans(dir, &known).map_err(|error| Error::from_io(dir, &error))?;
         }
-        Ok(Files { dir, catalog: Mutex::new(catalog) })
+        Ok(Files { dir, catalog: Mutex::new(catalog), blobs: Mutex::default() })
     }
 
     fn catalog(&self) -> MutexGuard<'_, Connection> {
@@ -58,6 +61,19 @@ impl Files {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// The blobs of a database; a database in memory has them in its records.
+    pub(crate) fn blobs(&self, id: i64) -> Option<Arc<Blobs>> {
+        let dir = blobs_dir(self.dir.as_deref()?, id);
+        let mut all = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(blobs) = all.get(&id).and_then(Weak::upgrade) {
+            return Some(blobs);
+        }
+        all.retain(|_, blobs| blobs.strong_count() > 0);
+        let blobs = Blobs::new(dir);
+        all.insert(id, Arc::downgrade(&blobs));
+        Some(blobs)
+    }
+
     /// Every database with its origin and size.
     pub(crate) fn sizes(&self) -> Result<Vec<(String, i64, u64)>, Error> {
         let catalog = self.catalog();
@@ -70,8 +86,9 @@ impl Files {
     }
 
     fn size(&self, id: i64) -> u64 {
+        let Some(dir) = &self.dir else { return 0 };
         let file = self.path(id).and_then(|path| std::fs::metadata(path).ok());
-        file.map_or(0, |file| file.len())
+        file.map_or(0, |file| file.len()) + bytes_in(&blobs_dir(dir, id))
     }
 
     fn path(&self, id: i64) -> Option<PathBuf> {
@@ -131,6 +148,9 @@ impl Files {
             }
         }
         let _ = std::fs::remove_file(beside(path, "-shm"));
+        // Without its rows nobody finds a blob any more, but a person may.
+        let blobs = path.with_extension("blobs");
+        let _ = std::fs::rename(&blobs, beside(&blobs, ".damaged"));
         match self.catalog().execute("DELETE FROM database WHERE id = ?1", [id]) {
             Ok(_) => Error::Unknown(format!(
                 "{message}; it was moved to `{}`, and opening the database again gives an empty one",
@@ -148,6 +168,9 @@ impl Files {
                 // What cannot be removed now is an orphan for the next start.
                 let _ = std::fs::remove_file(file);
             }
+        }
+        if let Some(blobs) = self.blobs(id) {
+            blobs.remove_all();
         }
         Ok(())
     }
@@ -198,6 +221,10 @@ fn prepare(sqlite: &mut Connection, tables: &str, name: &str) -> Result<(), Erro
     Ok(())
 }
 
+fn blobs_dir(dir: &Path, id: i64) -> PathBuf {
+    dir.join(format!("{id}.blobs"))
+}
+
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -208,18 +235,19 @@ fn remove_orphans(dir: &Path, known: &HashSet<i64>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let Some((id, "sqlite" | "sqlite-wal" | "sqlite-shm")) =
+        let Some((id, kind @ ("sqlite" | "sqlite-wal" | "sqlite-shm" | "blobs"))) =
             name.to_str().and_then(|name| name.split_once('.'))
         else {
             continue;
         };
-        if id.parse::<i64>().is_ok_and(|id| !known.contains(&id)) {
+        if !id.parse::<i64>().is_ok_and(|id| !known.contains(&id)) {
+            continue;
+        }
+        if kind == "blobs" {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
             std::fs::remove_file(entry.path())?;
         }
     }
     Ok(())
-}
-
-fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::Unknown(format!("`{}` cannot be used: {error}", path.display()))
 }

@@ -2,6 +2,7 @@
 
 mod basics;
 mod caches;
+mod clone;
 mod events;
 mod fetch;
 mod imports;
@@ -35,6 +36,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     sync::install(&host, realm)?;
     indexeddb::install(&host, realm)?;
     caches::install(&host, realm)?;
+    clone::install(&host, realm)?;
     ctx.globals().set("__host", host.object)
 }
 
