@@ -12,7 +12,8 @@
 use rusqlite::{Connection, params};
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wakeworker_indexeddb::{
@@ -24,7 +25,6 @@ use wakeworker_indexeddb::{
 const RECORDS: u32 = 1_000;
 const COMMITS: u32 = 20;
 const LARGE: u32 = 1_000_000;
-const VALUE: [u8; 200] = [b'v'; 200];
 const ROUNDS: u32 = 60;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -104,7 +104,6 @@ fn open_large(dir: &Path) -> Result<()> {
 /// The engine with one store that has one index.
 struct Own {
     context: Context,
-    notices: Receiver<Notice>,
     connection: u64,
     store: i64,
 }
@@ -134,16 +133,12 @@ impl Own {
             }
             other => return Err(format!("{other:?}").into()),
         };
-        Ok(Own { context, notices, connection, store })
+        Ok(Own { context, connection, store })
     }
 
     fn begin(&self, mode: Mode, strict: bool) -> Result<u64> {
         let (transaction, started) = self.context.begin(self.connection, &[self.store], mode, strict)?;
-        while !started {
-            if matches!(self.notices.recv()?, Notice::Started { transaction: id } if id == transaction) {
-                break;
-            }
-        }
+        assert!(started, "nobody else has a transaction");
         Ok(transaction)
     }
 
@@ -157,7 +152,7 @@ impl Own {
 
     fn put(&self, transaction: u64, key: u32) -> Result<()> {
         let entries: [IndexKeys; 0] = [];
-        Ok(self.context.put(transaction, self.store, &number(key)?, &VALUE, &entries, true)?)
+        Ok(self.context.put(transaction, self.store, &number(key)?, &value(), &entries, true)?)
     }
 
     fn fill(&mut self, round: u32) -> Result<()> {
@@ -223,6 +218,14 @@ impl Own {
     }
 }
 
+/// Each time another value of the same size: SQLite writes nothing when nothing changes.
+fn value() -> [u8; 200] {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let mut value = [b'v'; 200];
+    value[100..108].copy_from_slice(&DRAWN.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+    value
+}
+
 fn number(key: u32) -> Result<Key> {
     Ok(Key::from_parts([KeyPart::Number(f64::from(key))])?)
 }
@@ -248,7 +251,7 @@ impl Bare {
 
     fn put(sqlite: &Connection, key: u32) -> Result<()> {
         let mut put = sqlite.prepare_cached("INSERT OR REPLACE INTO record (key, value) VALUES (?1, ?2)")?;
-        put.execute(params![number(key)?.as_bytes(), VALUE])?;
+        put.execute(params![number(key)?.as_bytes(), value()])?;
         Ok(())
     }
 
