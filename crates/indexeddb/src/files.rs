@@ -190,7 +190,7 @@ fn open_file(path: &Path, crashed: bool, name: &str) -> Result<Connection, Error
     found.map_err(damaged)?;
     if crashed {
         let check: String =
-            sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
+            sqlite.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(damaged)?;
         if check != "ok" {
             return Err(Error::Unknown(format!("the database file `{name}` {DAMAGED}: {check}")));
         }
