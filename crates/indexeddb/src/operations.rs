@@ -130,7 +130,11 @@ impl Context {
         let database = self.database_of(transaction)?;
         let mut inner = database.inner();
         inner.allow(transaction, Some(store), Mode::ReadOnly)?;
-        read(inner.open_file()?)
+        let outcome = read(inner.open_file()?);
+        if let Err(error) = &outcome {
+            inner.note_damage(error);
+        }
+        outcome
     }
 
     fn write<T>(
@@ -204,6 +208,8 @@ impl Inner {
                 Ok(value)
             });
         let Err(error) = changed else { return changed };
+        self.note_damage(&error);
+        let sqlite = &self.open_file()?.sqlite;
         let undone = !sqlite.is_autocommit()
             && sqlite.execute_batch("ROLLBACK TO operation; RELEASE operation").is_ok();
         if !undone && let Some(live) = self.live.iter_mut().find(|live| live.id == transaction) {
