@@ -95,19 +95,6 @@ for (const name of streamNames) {
 }
 
 global.installGlobal();
-Object.defineProperty(globalThis, "indexedDB", {
-  get: Object.getOwnPropertyDescriptor(
-    {
-      get indexedDB() {
-        return indexedDb().indexedDB;
-      },
-    },
-    "indexedDB",
-  )?.get,
-  enumerable: true,
-  configurable: true,
-});
-
 host.connect({
   timer: runHook(timerFired),
   settled: runHook(operationSettled),
