@@ -3,7 +3,11 @@
 //! `tests/idl/differences.txt` names the differences that are meant, each with its reason: one that comes or goes fails
 //! the test. `SHAPES=print` in the environment prints the differences as they are.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test fails by panicking, and prints what was asked for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and prints what was asked for"
+)]
 
 #[path = "support/npm.rs"]
 mod npm;
