@@ -194,6 +194,13 @@ impl Inner {
         }
     }
 
+    /// Has the file checked at the next opening if an operation found it damaged.
+    pub(crate) fn note_damage(&self, error: &Error) {
+        if let Some(file) = self.file.as_ref().filter(|_| error.is_damage()) {
+            self.shared.files.suspect(file.id);
+        }
+    }
+
     /// Gives the file back when nobody needs it; a database that never got a version is removed.
     pub(crate) fn close_file_if_unused(&mut self) {
         if !self.connections.is_empty() || !self.live.is_empty() {

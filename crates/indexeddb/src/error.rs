@@ -1,5 +1,6 @@
 //! Why an operation failed, with the DOMException name that the specification gives it.
 
+use rusqlite::ErrorCode;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -25,7 +26,20 @@ pub enum Error {
     Unknown(String),
 }
 
+/// What every message about a damaged file says.
+const DAMAGED: &str = "is damaged";
+
 impl Error {
+    /// A file that cannot be trusted any more.
+    pub(crate) fn damaged(file: &str, problem: &dyn fmt::Display) -> Error {
+        Error::Unknown(format!("the database file `{file}` {DAMAGED}: {problem}"))
+    }
+
+    /// Whether a file was found damaged.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Error::Unknown(text) if text.contains(DAMAGED))
+    }
+
     /// The name of the DOMException for it.
     pub fn dom_exception_name(&self) -> &'static str {
         match self {
@@ -71,12 +85,14 @@ impl std::error::Error for Error {}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
-        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
-            Error::QuotaExceeded(
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Error::QuotaExceeded(
                 "there is no room left for this origin's data; delete something first".to_owned(),
-            )
-        } else {
-            Error::Unknown(format!("the database failed: {error}"))
+            ),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Error::Unknown(format!("the database file {DAMAGED}: {error}"))
+            }
+            _ => Error::Unknown(format!("the database failed: {error}")),
         }
     }
 }

@@ -129,13 +129,22 @@ impl Files {
             return Ok(sqlite);
         };
         let crashed = std::fs::metadata(beside(&path, "-wal")).is_ok_and(|wal| wal.len() > 0);
+        let mark = path.with_extension(SUSPECT);
         let name = path.display().to_string();
-        match open_file(&path, crashed, &name) {
-            Ok(sqlite) => Ok(sqlite),
-            Err(Error::Unknown(message)) if message.contains(DAMAGED) => {
-                Err(self.quarantine(id, &path, &message))
-            }
-            Err(error) => Err(error),
+        let opened = match open_file(&path, crashed || mark.exists(), &name) {
+            Err(error) if error.is_damage() => Err(self.quarantine(id, &path, &error.to_string())),
+            opened => opened,
+        };
+        // Checked, or moved aside.
+        let _ = std::fs::remove_file(mark);
+        opened
+    }
+
+    /// Something was found damaged while a database was in use: it is checked as a whole when it is opened again.
+    pub(crate) fn suspect(&self, id: i64) {
+        if let Some(path) = self.path(id) {
+            // Without the mark it is found again by whoever reads the same place.
+            let _ = std::fs::write(path.with_extension(SUSPECT), "");
         }
     }
 
@@ -165,7 +174,7 @@ impl Files {
     pub(crate) fn remove(&self, id: i64) -> Result<(), Error> {
         self.catalog().execute("DELETE FROM database WHERE id = ?1", [id])?;
         if let Some(path) = self.path(id) {
-            for file in [beside(&path, "-wal"), beside(&path, "-shm"), path] {
+            for file in [beside(&path, "-wal"), beside(&path, "-shm"), path.with_extension(SUSPECT), path] {
                 // What cannot be removed now is an orphan for the next start.
                 let _ = std::fs::remove_file(file);
             }
@@ -177,12 +186,13 @@ impl Files {
     }
 }
 
-const DAMAGED: &str = "is damaged";
+/// The extension of the mark of a database that must be checked.
+const SUSPECT: &str = "suspect";
 
 fn open_file(path: &Path, crashed: bool, name: &str) -> Result<Connection, Error> {
     let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            Error::Unknown(format!("the database file `{name}` {DAMAGED}: {error}"))
+            Error::damaged(name, &error)
         }
         _ => Error::from(error),
     };
@@ -191,9 +201,9 @@ fn open_file(path: &Path, crashed: bool, name: &str) -> Result<Connection, Error
     found.map_err(damaged)?;
     if crashed {
         let check: String =
-            sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
+            sqlite.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(damaged)?;
         if check != "ok" {
-            return Err(Error::Unknown(format!("the database file `{name}` {DAMAGED}: {check}")));
+            return Err(Error::damaged(name, &check));
         }
     }
     prepare(&mut sqlite, schema::TABLES, name)?;
@@ -238,7 +248,7 @@ fn remove_orphans(dir: &Path, known: &HashSet<i64>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let Some((id, kind @ ("sqlite" | "sqlite-wal" | "sqlite-shm" | "blobs"))) =
+        let Some((id, kind @ ("sqlite" | "sqlite-wal" | "sqlite-shm" | SUSPECT | "blobs"))) =
             name.to_str().and_then(|name| name.split_once('.'))
         else {
             continue;

@@ -140,8 +140,11 @@ impl Context {
         let mut inner = database.inner();
         inner.allow(transaction, Some(store), Mode::ReadOnly)?;
         let file = inner.open_file()?;
-        file.begin_reading()?;
-        read(file)
+        let outcome = file.begin_reading().and_then(|()| read(file));
+        if let Err(error) = &outcome {
+            inner.note_damage(error);
+        }
+        outcome
     }
 
     fn write<T>(
@@ -217,6 +220,8 @@ impl Inner {
                 Ok(value)
             });
         let Err(error) = changed else { return changed };
+        self.note_damage(&error);
+        let sqlite = &self.open_file()?.sqlite;
         let undone = !sqlite.is_autocommit()
             && sqlite.execute_batch("ROLLBACK TO operation; RELEASE operation").is_ok();
         if !undone {
@@ -234,8 +239,11 @@ impl Inner {
         let file = self.open_file()?;
         let changed = change(file);
         let lost = file.sqlite.is_autocommit();
-        if let (Err(error), true) = (&changed, lost) {
-            self.break_off(transaction, error);
+        if let Err(error) = &changed {
+            self.note_damage(error);
+            if lost {
+                self.break_off(transaction, error);
+            }
         }
         changed
     }

@@ -209,6 +209,49 @@ fn a_damaged_file_is_moved_aside_and_others_work() {
     open(&again, &notes);
 }
 
+#[test]
+fn damage_that_is_found_late_moves_the_file_aside_at_the_next_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine_at(dir.path());
+    let (first, notes) = context(&engine);
+    let (connection, store, _) = open(&first, &notes);
+    let (write, _) = first.begin(connection, &[store], Mode::ReadWrite, true).unwrap();
+    for key in 0..200 {
+        first.put(write, store, &number(key), &[key as u8; 3_000], &[], true).unwrap();
+    }
+    first.commit(write).unwrap();
+    drop((first, engine));
+    // It was closed in good order; then the disk lost a piece in the middle.
+    let path = dir.path().join("1.sqlite");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 8192 * 4096;
+    bytes[middle..middle + 40_960].fill(0xA5);
+    std::fs::write(&path, bytes).unwrap();
+
+    let engine = engine_at(dir.path());
+    let (again, notes) = context(&engine);
+    let (connection, store, _) = open(&again, &notes);
+    let (read, _) = again.begin(connection, &[store], Mode::ReadOnly, false).unwrap();
+    let scan = Scan {
+        source: Source::Store(store),
+        range: Range::default(),
+        direction: Direction::Next,
+        start: None,
+        skip: 0,
+        limit: None,
+        values: true,
+    };
+    assert!(matches!(again.scan(read, &scan), Err(Error::Unknown(text)) if text.contains("damaged")));
+    drop((again, engine));
+    let engine = engine_at(dir.path());
+    let (last, notes) = context(&engine);
+    last.open_database(1, b"d", Some(1));
+    let Notice::Failed { error: Error::Unknown(message), .. } = notes.recv().unwrap() else { panic!() };
+    assert!(message.contains("1.sqlite.damaged"), "{message}");
+    open(&last, &notes);
+    assert!(!dir.path().join("1.suspect").exists());
+}
+
 #[test] // R176
 fn a_newer_format_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();

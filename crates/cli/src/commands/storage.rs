@@ -59,7 +59,7 @@ async fn clear_origin(profile: Option<PathBuf>, origin: &str) -> Result<ClearedS
     asleep.periodic_sync_enabled = false;
     let host = Host::builder(Box::new(SqliteStore::new(profile.dir())))
         .backend(Arc::new(runtime.clone()))
-        .network(Box::new(ManualNetwork::new(Connection::Offline)))
+        .network(Box::new(ManualNetwork::new(Connection::None)))
         .config(asleep)
         .open()
         .map_err(|error| Failure::new(error.to_string()))?;

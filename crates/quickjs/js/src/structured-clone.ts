@@ -3,6 +3,7 @@
 import { host } from "./boundary.ts";
 import { type Blob, blobRecord, isBlob } from "./blob.ts";
 import { cloneError, defineClonable } from "./clonable.ts";
+import { type CryptoKey, isCryptoKey, type KeyParts, keyParts, makeCryptoKey } from "./subtle/key.ts";
 import { isObject, requireArguments, toDictionary, toSequence } from "./webidl.ts";
 import "./clone-tools.ts";
 
@@ -15,6 +16,15 @@ defineClonable<Blob>({
     throw new DOMException("the cloned value has a Blob in a form that does not exist", "DataCloneError");
   },
 });
+defineClonable<CryptoKey>({
+  interface: "CryptoKey",
+  is: isCryptoKey,
+  toData: (key) => ({ ...keyParts(key) }),
+  fromData(data) {
+    if (!isKeyParts(data)) throw new DOMException("the cloned value has a CryptoKey that is malformed", "DataCloneError");
+    return makeCryptoKey(data);
+  },
+});
 defineClonable<DOMException>({
   interface: "DOMException",
   is: (value): value is DOMException => value instanceof DOMException,
@@ -24,6 +34,22 @@ defineClonable<DOMException>({
     return new DOMException(String(message), String(name));
   },
 });
+
+/** Clones may come from other programs, so nothing about a key is taken for granted. */
+function isKeyParts(data: unknown): data is KeyParts {
+  if (!isObject(data)) return false;
+  const { type, extractable, algorithm, usages, material } = data as Partial<Record<keyof KeyParts, unknown>>;
+  const isText = (value: unknown): value is string => typeof value === "string";
+  return (
+    (type === "public" || type === "private" || type === "secret") &&
+    typeof extractable === "boolean" &&
+    isObject(algorithm) &&
+    isText((algorithm as { name?: unknown }).name) &&
+    Array.isArray(usages) &&
+    usages.every(isText) &&
+    material instanceof ArrayBuffer
+  );
+}
 
 /** The message of `postMessage` as text. What is transferred is detached here afterwards. */
 export function serializeForPosting(message: unknown, options: unknown): string {

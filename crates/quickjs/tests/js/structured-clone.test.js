@@ -96,6 +96,29 @@ for (const [name, clone] of [["structuredClone", async (value) => structuredClon
   });
 }
 
+test("CryptoKeys are cloned and stored with everything that makes them", async () => {
+  const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
+  const database = await new Promise((resolve, reject) => {
+    const opening = indexedDB.open("keys", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("s");
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error);
+  });
+  const store = () => database.transaction("s", "readwrite").objectStore("s");
+  const done = (request) => new Promise((resolve, reject) => Object.assign(request, { onsuccess: () => resolve(request.result), onerror: () => reject(request.error) }));
+  await done(store().put({ key, pair }, 1));
+  const data = new Uint8Array([1, 2, 3]);
+  for (const found of [await done(store().get(1)), structuredClone({ key, pair }), await throughMessage({ key, pair })]) {
+    assert(found.key instanceof CryptoKey && found.key !== key);
+    assertDeepEquals([found.key.type, found.key.extractable, found.key.algorithm.hash.name, [...found.key.usages].sort()], ["secret", false, "SHA-256", ["sign", "verify"]]);
+    assert(await crypto.subtle.verify("HMAC", key, await crypto.subtle.sign("HMAC", found.key, data), data));
+    const signed = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, found.pair.privateKey, data);
+    assert(await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, pair.publicKey, signed, data));
+  }
+  database.close();
+});
+
 test("what cannot be cloned", () => {
   const refused = [() => {}, Symbol("s"), { f() {} }, [Symbol.iterator], new WeakMap(), new WeakSet(), new WeakRef({}), Promise.resolve(), new Request("/"), new Headers(), registration, self, new Event("x"), new Map([[1, () => {}]]), (function* () {})(), [][Symbol.iterator](), new Map().keys(), new FinalizationRegistry(() => {}), Object(Symbol("s"))];
   for (const value of refused) {

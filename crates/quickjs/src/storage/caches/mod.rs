@@ -6,6 +6,8 @@
 mod bodies;
 #[cfg(test)]
 mod kill_tests;
+#[cfg(all(test, unix))]
+mod limit_tests;
 mod matching;
 mod padding;
 mod schema;
