@@ -12,7 +12,7 @@ interface Host {
   connect(hooks: Hooks): void;
 
   // -- facts, read once --------------------------------------------------------------------------------------------
-  // {origin, scriptUrl, scope, registrationId, workerId, userAgent, language, onLine, isSecureContext, extensions, webMessages}
+  // {origin, scriptUrl, scope, registrationId, workerId, workerType, userAgent, language, onLine, isSecureContext, extensions, webMessages}
   readonly facts: Json;
 
   // -- console and errors --------------------------------------------------------------------------------------------

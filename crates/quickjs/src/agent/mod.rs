@@ -4,6 +4,7 @@
 mod console;
 pub(crate) mod host;
 mod limits;
+mod modules;
 mod realm;
 mod task;
 mod thread;
@@ -13,6 +14,7 @@ pub use console::{ConsoleLevel, ConsoleLine};
 pub(crate) use limits::StopReason;
 pub(crate) use task::{EventDone, EventKind, EventOutcome, EventTask, Task};
 
+use crate::WorkerType;
 use crate::clock::Moment;
 use crate::script::{MemoryUse, Script};
 use crate::shared::Shared;
@@ -31,6 +33,7 @@ pub(crate) struct Worker {
     pub(crate) storage_key: StorageKey,
     pub(crate) scope: String,
     pub(crate) script_url: String,
+    pub(crate) worker_type: WorkerType,
     /// The classic scripts that make the worker; one, except in an evaluation of several files.
     pub(crate) main: Vec<Arc<Script>>,
     imports: Mutex<Imports>,
@@ -125,6 +128,7 @@ impl Worker {
         storage_key: StorageKey,
         scope: String,
         script_url: String,
+        worker_type: WorkerType,
         main: Vec<Arc<Script>>,
         imports: HashMap<String, Arc<Script>>,
         state: State,
@@ -136,6 +140,7 @@ impl Worker {
             storage_key,
             scope,
             script_url,
+            worker_type,
             main,
             imports: Mutex::new(Imports { by_url: imports, open }),
             state: AtomicU8::new(state as u8),

@@ -16,7 +16,7 @@ mod url;
 pub(crate) use codec::Codec;
 pub(crate) use crypto::CryptoQueue;
 pub(crate) use fetch::BodyGate;
-pub(crate) use imports::fetch_import;
+pub(crate) use imports::{ScriptKind, fetch_import, find_import};
 pub(crate) use text::Decoder;
 
 use super::realm::Realm;
