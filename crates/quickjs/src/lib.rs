@@ -30,6 +30,7 @@ mod fetch_event;
 mod indexeddb;
 mod json;
 mod lifecycle;
+mod locks;
 mod mime;
 mod runtime;
 mod script;

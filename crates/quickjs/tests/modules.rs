@@ -40,7 +40,7 @@ fn a_module_worker_has_its_static_imports_after_a_restart_without_the_server() {
     world.activated(id, None);
     assert_eq!(world.sync(id, "x"), HANDLED);
     let line = format!("hello x 1 1 true {} TypeError", world.server.url("/sw.js"));
-    assert_eq!(world.console.all(), [line.clone()]);
+    assert_eq!(world.console.all(), std::slice::from_ref(&line));
     assert_eq!(world.server.requests("/lib/b.js").len(), 1, "a module is fetched once");
     for name in ["/sw.js", "/lib/a.js", "/lib/b.js"] {
         world.server.put(name, Answer::new(500, "text/plain", ""));

@@ -68,6 +68,8 @@ pub(crate) struct Run {
     pub(crate) queue: TaskQueue,
     pub(crate) control: Control,
     pub(crate) memory: Arc<MemoryUse>,
+    /// It has opened a BroadcastChannel.
+    pub(crate) hears_broadcasts: AtomicBool,
 }
 
 /// Why a worker did not start.
@@ -286,6 +288,18 @@ impl Worker {
         }
     }
 
+    /// Puts a message for BroadcastChannels on the queue of a running worker that has some. What it can hold is
+    /// limited like its other messages; who broadcasts does not hear of it.
+    pub(crate) fn hear_broadcast(&self, name: &str, data: &str, waiting_max: usize) {
+        let run = lock(&self.agent).run.clone();
+        let hears = |run: &Arc<Run>| {
+            run.hears_broadcasts.load(Ordering::Acquire) && run.queue.messages() < waiting_max
+        };
+        if let Some(run) = run.filter(hears) {
+            let _ = run.queue.push(Task::Broadcast { name: name.to_owned(), data: data.to_owned() });
+        }
+    }
+
     /// When the running worker wants to do something by itself, if it waits for that.
     pub(crate) fn due(&self) -> Option<Moment> {
         lock(&self.agent).run.as_ref()?.queue.due()
@@ -339,6 +353,7 @@ impl Worker {
             queue: TaskQueue::new(shared.time.clone()),
             control: Control::new(shared.time.clone()),
             memory: Arc::new(MemoryUse::default()),
+            hears_broadcasts: AtomicBool::new(false),
         });
         for event in agent.held.drain(..) {
             // A fresh queue is open.

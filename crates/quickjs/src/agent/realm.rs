@@ -40,6 +40,7 @@ pub(crate) struct Realm {
     /// A script has made a transaction, which becomes inactive when the microtasks have run.
     pub(crate) wants_clean_up: Cell<bool>,
     pub(crate) crypto: super::host::CryptoQueue,
+    pub(crate) lock_owner: super::host::LockOwner,
     /// The main module is being linked: the engine may ask for its imports.
     pub(crate) links_modules: Cell<bool>,
     pub(crate) idle_since: Cell<Moment>,
@@ -96,6 +97,7 @@ impl Realm {
             next_id: Cell::new(1),
             wants_clean_up: Cell::new(false),
             links_modules: Cell::new(false),
+            lock_owner: super::host::LockOwner::new(shared),
             crypto: super::host::CryptoQueue::default(),
             idle_since: Cell::new(shared.time.now()),
             random_draws: Cell::new(0),

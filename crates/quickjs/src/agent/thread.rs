@@ -404,6 +404,8 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
         Task::PermissionChanged(name, state) => {
             hooks.get("permissionChanged")?.call((name.as_str(), state.as_str()))
         }
+        Task::Lock { id, verdict } => hooks.get("lockTold")?.call((id, verdict)),
+        Task::Broadcast { name, data } => hooks.get("broadcast")?.call((name, data)),
         Task::WebMessage(json) => hooks.get("webMessage")?.call((json,)),
     }
 }

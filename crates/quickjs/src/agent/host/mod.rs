@@ -8,6 +8,7 @@ mod events;
 mod fetch;
 mod imports;
 mod indexeddb;
+mod locks;
 mod registration;
 mod sync;
 mod text;
@@ -17,6 +18,7 @@ pub(crate) use codec::Codec;
 pub(crate) use crypto::CryptoQueue;
 pub(crate) use fetch::BodyGate;
 pub(crate) use imports::{ScriptKind, fetch_import, find_import};
+pub(crate) use locks::LockOwner;
 pub(crate) use text::Decoder;
 
 use super::realm::Realm;
@@ -41,6 +43,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     caches::install(&host, realm)?;
     codec::install(&host, realm)?;
     crypto::install(&host, realm)?;
+    locks::install(&host, realm)?;
     ctx.globals().set("__host", host.object)
 }
 
