@@ -4,12 +4,20 @@ use crate::error::RegisterWorkerError;
 use crate::fetch::is_potentially_trustworthy;
 use url::Url;
 
+/// Every registration is kept in memory, its URLs with it.
+const URL_BYTES_MAX: usize = 65_536;
+
 /// Parses a script URL or scope: http(s), no encoded slash or backslash in the path, fragment dropped.
 pub(super) fn parse(what: &str, text: &str, base: &Url) -> Result<Url, RegisterWorkerError> {
     let mut url = base
         .join(text)
         .map_err(|error| RegisterWorkerError::Type(format!("the {what} `{text}` is no URL: {error}")))?;
     url.set_fragment(None);
+    if url.as_str().len() > URL_BYTES_MAX {
+        let message =
+            format!("the {what} has {} bytes; at most {URL_BYTES_MAX} are possible", url.as_str().len());
+        return Err(RegisterWorkerError::Type(message));
+    }
     if !matches!(url.scheme(), "http" | "https") {
         let message = format!("the {what} `{url}` must be an http or https URL");
         return Err(RegisterWorkerError::Type(message));

@@ -42,12 +42,12 @@ fn find(realm: &Realm, url: &str) -> std::result::Result<Arc<Script>, HostError>
             format!("`{url}` is one script too many: the limit is {limit}"),
         ));
     }
-    let script = Arc::new(fetch_import(
-        &realm.shared,
-        realm.worker.storage_key.origin(),
-        &realm.worker.script_url,
-        url,
-    )?);
+    // The thread waits for a server here, which has a limit of its own.
+    realm.run.pulse.set_waiting(true);
+    let fetched =
+        fetch_import(&realm.shared, realm.worker.storage_key.origin(), &realm.worker.script_url, url);
+    realm.run.pulse.set_waiting(false);
+    let script = Arc::new(fetched?);
     realm.worker.add_import(script.clone());
     Ok(script)
 }
