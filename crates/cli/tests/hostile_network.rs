@@ -63,8 +63,6 @@ async fn messages_that_two_readers_would_cut_differently_are_refused() {
         " Host: other\r\n".to_owned(),
         "Bad Header: x\r\n".to_owned(),
         "X: a\x00b\r\n".to_owned(),
-        format!("Host: {host}\r\n"),
-        "Host: evil.example\r\n".to_owned(),
     ] {
         let request = format!("POST / HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n{hidden}");
         let answer = exchange(&serve, request.as_bytes());

@@ -44,7 +44,7 @@ pub use error::{OpenError, RegisterWorkerError};
 pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
 pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
 pub use indexeddb::PageDatabases;
-pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
+pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob, check_worker_urls};
 pub use runtime::Runtime;
 pub use storage::RuntimeStorage;
 pub use virtual_time::VirtualTime;

@@ -12,6 +12,7 @@ mod update;
 
 pub use evaluate::{EvalOptions, EvalOutcome};
 pub use register::RegisterJob;
+pub use scope::check_worker_urls;
 
 pub(crate) use job::Jobs;
 

@@ -7,6 +7,39 @@ use url::Url;
 /// Every registration is kept in memory, its URLs with it.
 const URL_BYTES_MAX: usize = 65_536;
 
+/// What `register()` decides from URLs alone: the script and the scope that a page may register, as it will keep them.
+/// `allowed` is the script's `Service-Worker-Allowed` header.
+///
+/// # Errors
+/// What the page would be told.
+pub fn check_worker_urls(
+    page: &str,
+    script: &str,
+    scope: Option<&str>,
+    allowed: Option<&str>,
+) -> Result<(String, String), RegisterWorkerError> {
+    let page = Url::parse(page)
+        .map_err(|error| RegisterWorkerError::Type(format!("the page `{page}` is no URL: {error}")))?;
+    let (script, scope) = resolve(&page, script, scope)?;
+    check_origins(&script, &scope, &page, &page.origin().ascii_serialization())?;
+    check_scope(&script, &scope, allowed)?;
+    Ok((script.into(), scope.into()))
+}
+
+/// The script and its scope, which is the script's directory by default (R215).
+pub(super) fn resolve(
+    page: &Url,
+    script: &str,
+    scope: Option<&str>,
+) -> Result<(Url, Url), RegisterWorkerError> {
+    let script = parse("script URL", script, page)?;
+    let scope = match scope {
+        Some(text) => parse("scope", text, page)?,
+        None => parse("scope", "./", &script)?,
+    };
+    Ok((script, scope))
+}
+
 /// Parses a script URL or scope: http(s), no encoded slash or backslash in the path, fragment dropped.
 pub(super) fn parse(what: &str, text: &str, base: &Url) -> Result<Url, RegisterWorkerError> {
     let mut url = base
