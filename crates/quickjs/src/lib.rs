@@ -22,6 +22,7 @@ mod agent;
 mod clients;
 mod clock;
 mod config;
+mod crypto;
 mod emitter;
 mod error;
 mod fetch;

@@ -3,6 +3,7 @@
 use super::lock;
 use crate::clients::{ClientInfo, MessageSource};
 use crate::clock::{Moment, Time};
+use crate::crypto::Output;
 use crate::fetch_event::FetchResponder;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -16,6 +17,8 @@ pub(crate) enum Task {
     Timer(u32),
     /// An asynchronous host operation ended.
     Settled { id: u32, result: Result<String, HostError> },
+    /// An operation of `crypto.subtle` ended.
+    Crypto { id: u32, result: Result<Output, HostError> },
     /// A fetch has an answer (already as JSON).
     FetchHead { id: u32, head: String },
     /// A part of a response body; `None` ends it.

@@ -348,6 +348,25 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
             };
             hooks.get("settled")?.call((id, Nullable(error), Nullable(value)))
         }
+        Task::Crypto { id, result } => {
+            realm.operations.set(realm.operations.get().saturating_sub(1));
+            let hook = hooks.get("cryptoSettled")?;
+            match result {
+                Ok(output) => {
+                    let buffer =
+                        |bytes: Option<Vec<u8>>| bytes.map(|bytes| new_buffer(ctx, &bytes)).transpose();
+                    let (first, second) = (buffer(output.first)?, buffer(output.second)?);
+                    hook.call((
+                        id,
+                        Nullable(None::<String>),
+                        output.info.to_string(),
+                        Nullable(first),
+                        Nullable(second),
+                    ))
+                }
+                Err(error) => hook.call((id, error.json())),
+            }
+        }
         Task::FetchHead { id, head } => {
             if !realm.fetches.borrow().contains_key(&id) {
                 return Ok(());

@@ -2,6 +2,8 @@
 
 mod basics;
 mod caches;
+mod codec;
+mod crypto;
 mod events;
 mod fetch;
 mod imports;
@@ -11,6 +13,8 @@ mod sync;
 mod text;
 mod url;
 
+pub(crate) use codec::Codec;
+pub(crate) use crypto::CryptoQueue;
 pub(crate) use fetch::BodyGate;
 pub(crate) use imports::fetch_import;
 pub(crate) use text::Decoder;
@@ -35,6 +39,8 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     sync::install(&host, realm)?;
     indexeddb::install(&host, realm)?;
     caches::install(&host, realm)?;
+    codec::install(&host, realm)?;
+    crypto::install(&host, realm)?;
     ctx.globals().set("__host", host.object)
 }
 
