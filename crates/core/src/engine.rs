@@ -102,8 +102,13 @@ impl Engine {
         }
         for worker in snapshot.worker_registrations {
             engine.last_id = engine.last_id.max(worker.id.0);
-            engine.by_scope.insert((worker.storage_key.clone(), worker.scope.clone()), worker.id);
-            engine.workers.insert(worker.id, Worker::new(worker));
+            let scope = (worker.storage_key.clone(), worker.scope.clone());
+            // Another program may have written to the store: of two that claim one id or one scope, the first one counts,
+            // and the other one stays where it is, unread (R170).
+            if !engine.workers.contains_key(&worker.id) && !engine.by_scope.contains_key(&scope) {
+                engine.by_scope.insert(scope, worker.id);
+                engine.workers.insert(worker.id, Worker::new(worker));
+            }
         }
         let mut running = BTreeMap::new();
         for in_flight in snapshot.in_flight {

@@ -2,9 +2,12 @@
 
 use crate::engine::Engine;
 use crate::{
-    Activity, ActivityEvent, Change, Effect, Now, Step, StorageKey, SyncKind, SyncRegistered,
+    Activity, ActivityEvent, Change, Effect, Now, RegisterError, Step, StorageKey, SyncKind, SyncRegistered,
     SyncRegistrationId, Tag, WorkerRegistrationId,
 };
+
+/// So much of a refused tag is logged.
+const REFUSED_TAG_BYTES_MAX: usize = 256;
 
 impl Engine {
     /// Writes the entry as it is now. Several writes of one entry in a row become one.
@@ -58,6 +61,20 @@ impl Engine {
     ) {
         let storage_key = registration.and_then(|id| self.storage_key_of(id));
         self.write_activity(Activity { time: now.wall, storage_key, registration, sync, event }, step);
+    }
+
+    /// Notes that a script was refused an entry. Whatever it asked for, the note is short: the log of refusals is no
+    /// place for a script to write as much as it likes.
+    pub(crate) fn record_refusal(
+        &mut self,
+        now: Now,
+        owner: WorkerRegistrationId,
+        (kind, tag): (SyncKind, &Tag),
+        error: &RegisterError,
+        step: &mut Step,
+    ) {
+        let event = ActivityEvent::RegistrationRefused { error: error.dom_exception_name() };
+        self.record(now, Some(owner), Some((kind, tag.shortened(REFUSED_TAG_BYTES_MAX))), event, step);
     }
 
     /// Notes an activity of an origin.

@@ -24,8 +24,7 @@ pub(crate) fn register(
 ) {
     let existing = engine.find_entry(registration, SyncKind::BackgroundSync, &tag);
     if let Err(error) = check_register(engine, registration, &tag, &options, existing) {
-        let event = ActivityEvent::RegistrationRefused { error: error.dom_exception_name() };
-        engine.record(now, Some(registration), Some((SyncKind::BackgroundSync, tag)), event, step);
+        engine.record_refusal(now, registration, (SyncKind::BackgroundSync, &tag), &error, step);
         step.effects.push(Effect::Reject(request, error));
         return;
     }

@@ -51,6 +51,16 @@ impl Tag {
         self.0.len()
     }
 
+    /// The beginning of the tag, at most so many bytes long.
+    pub(crate) fn shortened(&self, bytes_max: usize) -> Tag {
+        let mut end = bytes_max.min(self.0.len());
+        // Bytes that continue a character begin with 10.
+        while self.0.get(end).is_some_and(|byte| byte & 0xC0 == 0x80) {
+            end -= 1;
+        }
+        if end == self.0.len() { self.clone() } else { Tag(self.0[..end].into()) }
+    }
+
     /// The tag as text for people: a lone surrogate becomes U+FFFD.
     pub fn to_string_lossy(&self) -> String {
         String::from_utf16_lossy(&self.to_utf16())

@@ -90,6 +90,17 @@ fn the_audit_counts_events_results_times_and_durations_of_each_origin() {
     assert_eq!(audit[1].1.of(SyncKind::BackgroundSync), &EventCounts::default());
 }
 
+#[test] // R33, R173: a script that is refused cannot fill the log
+fn of_a_refused_tag_only_the_beginning_is_logged() {
+    let mut world = World::online();
+    let tag = "é".repeat(1_000_000);
+    world.register(&tag).expect_err("the tag is too long");
+    world.register_periodic(&tag, HOUR).expect_err("the tag is too long");
+    let refused = world.log.iter().filter(|it| matches!(it.event, ActivityEvent::RegistrationRefused { .. }));
+    let tags: Vec<Tag> = refused.filter_map(|it| it.sync.clone()).map(|(_, tag)| tag).collect();
+    assert_eq!(tags, [Tag::from("é".repeat(128).as_str()), Tag::from("é".repeat(128).as_str())]);
+}
+
 #[test] // R145: what a new process can know of the past
 fn the_audit_is_rebuilt_from_the_log() {
     let mut world = World::gapless();

@@ -283,3 +283,25 @@ fn records_that_contradict_themselves_are_made_whole() {
     });
     assert_eq!(dispatched, Some(true));
 }
+
+#[test] // R170
+fn of_two_registrations_of_one_scope_the_first_one_is_read() {
+    let mut world = World::online();
+    world.register("outbox").expect("registered");
+    let mut snapshot = world.snapshot();
+    let mut twin = snapshot.worker_registrations[0].clone();
+    twin.id = WorkerRegistrationId(twin.id.0 + 1_000);
+    snapshot.worker_registrations.push(twin.clone());
+    let mut again = snapshot.worker_registrations[0].clone();
+    again.scope = "https://chat.example/elsewhere/".into();
+    snapshot.worker_registrations.push(again);
+    let mut orphan = snapshot.sync_registrations[0].clone();
+    orphan.id = SyncRegistrationId(orphan.id.0 + 2_000);
+    orphan.worker_registration = twin.id;
+    snapshot.sync_registrations.push(orphan);
+
+    let engine =
+        Engine::restore(Config::default(), snapshot, world.now, &mut Step::default()).expect("restored");
+    engine.check_invariants();
+    assert_eq!(engine.worker_registrations().count(), 1);
+}

@@ -17,6 +17,10 @@ pub struct RuntimeConfig {
     pub task_cpu_ms_max: u64,
     /// A worker without pending events is stopped after this time (R151). Default: 30,000 (30 s).
     pub idle_stop_ms: u64,
+    /// A worker that runs for so long without a moment at which it could be stopped is given up: one of the engine's
+    /// built-in functions loops, which only the end of the process can end. Must be longer than any sensible single call,
+    /// such as parsing a large JSON text. Default: 15,000 (15 s).
+    pub unresponsive_ms_max: u64,
     /// How long a worker whose event took too long may go on before it is stopped (D8). Default: 1,000 (1 s).
     pub terminate_grace_ms: u64,
     /// Longest evaluation of a worker's scripts, fetches of imported scripts included. Default: 60,000 (1 min).
@@ -31,6 +35,10 @@ pub struct RuntimeConfig {
     pub script_bytes_max: usize,
     /// Scripts that one worker may import. Default: 256.
     pub imported_scripts_max: usize,
+    /// Worker registrations of one origin; further ones are refused with QuotaExceededError. Default: 200.
+    pub worker_registrations_per_origin_max: usize,
+    /// Register and update jobs of one scope that may wait; further ones are refused with QuotaExceededError. Default: 100.
+    pub jobs_per_scope_max: usize,
     /// Timers that one worker may have set at one time. Default: 10,000.
     pub timers_max: usize,
     /// Messages that may wait for one worker; further ones are dropped. Default: 1,000.
@@ -43,7 +51,8 @@ pub struct RuntimeConfig {
     pub crypto_operations_max: usize,
     /// Largest RSA modulus that scripts may generate or import. Default: 4,096.
     pub rsa_modulus_bits_max: usize,
-    /// Largest request body that a script may send. Default: 67,108,864 (64 MiB).
+    /// Largest request body that a script may send, and the most that the bodies of all its requests under way may have
+    /// together. Default: 67,108,864 (64 MiB).
     pub request_bytes_max: usize,
     /// Largest response body, decompressed. Default: 1,073,741,824 (1 GiB).
     pub response_bytes_max: u64,
@@ -114,6 +123,7 @@ impl Default for RuntimeConfig {
             stack_bytes_max: MIB,
             task_cpu_ms_max: 10_000,
             idle_stop_ms: 30_000,
+            unresponsive_ms_max: 15_000,
             terminate_grace_ms: 1_000,
             start_duration_max_ms: 60_000,
             install_duration_max_ms: 300_000,
@@ -121,6 +131,8 @@ impl Default for RuntimeConfig {
             event_duration_max_ms: 300_000,
             script_bytes_max: 16 * MIB,
             imported_scripts_max: 256,
+            worker_registrations_per_origin_max: 200,
+            jobs_per_scope_max: 100,
             timers_max: 10_000,
             queued_messages_max: 1_000,
             clone_bytes_max: 256 * MIB,

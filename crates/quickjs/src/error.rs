@@ -56,6 +56,8 @@ pub enum RegisterWorkerError {
     Security(String),
     /// A malformed URL, a script that cannot be fetched or evaluated, an install event that failed.
     Type(String),
+    /// The origin has as many registrations or waiting jobs as it may have.
+    QuotaExceeded(String),
     /// The registration does not exist any more, or is in the wrong state.
     InvalidState(String),
     /// The store failed; nothing was changed.
@@ -68,6 +70,7 @@ impl RegisterWorkerError {
         match self {
             RegisterWorkerError::Security(_) => "SecurityError",
             RegisterWorkerError::Type(_) => "TypeError",
+            RegisterWorkerError::QuotaExceeded(_) => "QuotaExceededError",
             RegisterWorkerError::InvalidState(_) => "InvalidStateError",
             RegisterWorkerError::Storage(_) => "UnknownError",
         }
@@ -78,6 +81,7 @@ impl RegisterWorkerError {
         match self {
             RegisterWorkerError::Security(message)
             | RegisterWorkerError::Type(message)
+            | RegisterWorkerError::QuotaExceeded(message)
             | RegisterWorkerError::InvalidState(message)
             | RegisterWorkerError::Storage(message) => message,
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A page's request.
@@ -160,10 +160,32 @@ impl FetchResponder {
         }
     }
 
+    /// The same response for another thread, if this one should never come back.
+    pub(crate) fn open(&self) -> OpenResponse {
+        OpenResponse(Arc::downgrade(&self.0))
+    }
+
     fn answer(&self, result: FetchEventResult) {
         let done = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner).done.take();
         if let Some(done) = done {
             done(result);
+        }
+    }
+}
+
+/// A response that may be unfinished.
+pub(crate) struct OpenResponse(Weak<Responder>);
+
+impl OpenResponse {
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// Breaks it off.
+    pub(crate) fn end(&self, reason: &str) {
+        if let Some(responder) = self.0.upgrade().map(FetchResponder) {
+            responder.network_error(reason.to_owned());
+            responder.end(Some(reason.to_owned()));
         }
     }
 }

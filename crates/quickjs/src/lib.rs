@@ -46,7 +46,7 @@ pub use error::{OpenError, RegisterWorkerError};
 pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
 pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
 pub use indexeddb::PageDatabases;
-pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob, WorkerType};
+pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob, WorkerType, check_worker_urls};
 pub use runtime::Runtime;
 pub use storage::{OriginStorage, RuntimeStorage, StorageError, StoredCache, StoredDatabase};
 pub use virtual_time::VirtualTime;

@@ -1,6 +1,6 @@
 //! What all parts of one runtime share.
 
-use crate::agent::{ConsoleLine, Task, Worker, lock};
+use crate::agent::{ConsoleLine, Task, Watchdog, Worker, lock};
 use crate::clients::Clients;
 use crate::clock::Time;
 use crate::emitter::{Emitter, LifecycleEvent};
@@ -34,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) store: WorkerStore,
     pub(crate) bytecode: BytecodeCache,
     pub(crate) threads: Threads,
+    pub(crate) watchdog: Watchdog,
     pub(crate) registry: Mutex<Registry>,
     pub(crate) lifecycle: Emitter,
     /// Open once the registrations of the host and of the runtime agree; jobs wait for it.
@@ -100,6 +101,7 @@ impl Shared {
             quota,
             store,
             threads: Threads::default(),
+            watchdog: Watchdog::default(),
             registry: Mutex::new(registry),
             lifecycle: Emitter::default(),
             reconciled: Gate::default(),
@@ -214,6 +216,7 @@ impl Shared {
         for worker in self.all_workers() {
             worker.stop(crate::agent::StopReason::Shutdown);
         }
+        self.watchdog.close();
         self.threads.wait_for_all(SHUTDOWN_MAX);
     }
 }

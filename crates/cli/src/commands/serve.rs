@@ -5,7 +5,8 @@ use crate::control::metrics::Rounds;
 use crate::extensions::Extensions;
 use crate::failure::{Failure, with_causes};
 use crate::gateway::{
-    self, Cookies, FileTree, Gateway, GatewayFetcher, OwnHosts, Pages, ReverseProxy, Upstream, Upstreams,
+    self, Connections, Cookies, FileTree, Gateway, GatewayFetcher, OwnHosts, Pages, ReverseProxy, Upstream,
+    Upstreams,
 };
 use crate::output;
 use crate::profile::{ControlFile, Profile};
@@ -253,24 +254,17 @@ async fn serve_until_stopped(
     signal: StopSignal,
 ) -> Result<(), Failure> {
     let mut servers = JoinSet::new();
+    let connections = Connections::new();
     for listener in std::iter::once(listeners.v4).chain(listeners.v6) {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|e| Failure::new(format!("cannot listen: {e}")))?;
-        let mut stopped = stop.subscribe();
-        let router = router.clone();
-        servers.spawn(async move {
-            axum::serve(listener, router)
-                .with_graceful_shutdown(async move { drop(stopped.wait_for(|stopped| *stopped).await) })
-                .await
-        });
+        servers.spawn(connections.clone().serve(listener, router.clone(), stop.subscribe()));
     }
     let ended = tokio::select! {
         received = signal.received() => received,
-        Some(ended) = servers.join_next() => match ended {
-            Ok(Err(error)) => Err(Failure::new(format!("the gateway failed: {}", with_causes(&error)))),
-            Ok(Ok(())) => Ok(()),
-            Err(error) => Err(Failure::new(format!("the gateway failed: {error}"))),
-        },
+        Some(ended) = servers.join_next() => {
+            ended.map_err(|error| Failure::new(format!("the gateway failed: {error}")))
+        }
     };
     stop.send_replace(true);
     let goodbye = async { while servers.join_next().await.is_some() {} };

@@ -7,10 +7,11 @@ use super::shapes::{
     SyncRegistrationLine,
 };
 use super::storage::{ClearedStorage, StorageList};
-use crate::gateway::{Gateway, OwnHosts};
+use crate::clock;
+use crate::gateway::{Gateway, OwnHosts, RateLimit};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
@@ -19,7 +20,7 @@ use axum::{Json, Router};
 use futures_util::stream;
 use serde::Deserialize;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use subtle::ConstantTimeEq;
 use tokio::sync::Notify;
 use wakeworker::store::ActivityQuery;
@@ -39,7 +40,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
         // A fallback would give way to the gateway's own route for unknown addresses, which asks for no token.
         .route("/", any(nothing))
         .route("/{*rest}", any(nothing))
-        .layer(middleware::from_fn_with_state(Arc::clone(gateway), authorize))
+        .layer(middleware::from_fn_with_state(Doorkeeper::new(Arc::clone(gateway)), authorize))
 }
 
 /// A refusal with its status.
@@ -57,14 +58,36 @@ impl From<wakeworker::QueryError> for Refused {
     }
 }
 
-async fn authorize(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response<Body> {
+/// Knows the token, and how often a wrong one was tried.
+#[derive(Clone)]
+struct Doorkeeper {
+    gateway: Arc<Gateway>,
+    wrong_tokens: Arc<Mutex<RateLimit>>,
+}
+
+impl Doorkeeper {
+    fn new(gateway: Arc<Gateway>) -> Doorkeeper {
+        Doorkeeper { gateway, wrong_tokens: Arc::new(Mutex::new(RateLimit::of_wrong_tokens(clock::now()))) }
+    }
+
+    /// Refuses a wrong token. Whoever has the right one is never kept waiting by others who guess.
+    fn refuse(&self) -> Response<Body> {
+        if self.wrong_tokens.lock().unwrap_or_else(PoisonError::into_inner).allow(clock::now()) {
+            let text = "the control API needs the token that is in the profile's control.json";
+            let refused = Refused(StatusCode::UNAUTHORIZED, text.into());
+            return ([(WWW_AUTHENTICATE, "Bearer")], refused).into_response();
+        }
+        let text = "too many wrong tokens; wait a second, and use the one in the profile's control.json";
+        ([(RETRY_AFTER, "1")], Refused(StatusCode::TOO_MANY_REQUESTS, text.into())).into_response()
+    }
+}
+
+async fn authorize(State(doorkeeper): State<Doorkeeper>, request: Request, next: Next) -> Response<Body> {
     let token =
         request.headers().get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     // In constant time, so that the answer's delay does not tell how much of a guess was right.
-    if !token.is_some_and(|token| bool::from(token.ct_eq(gateway.token.as_bytes()))) {
-        let text = "the control API needs the token that is in the profile's control.json";
-        let refused = Refused(StatusCode::UNAUTHORIZED, text.into());
-        return ([(WWW_AUTHENTICATE, "Bearer")], refused).into_response();
+    if !token.is_some_and(|token| bool::from(token.ct_eq(doorkeeper.gateway.token.as_bytes()))) {
+        return doorkeeper.refuse();
     }
     next.run(request).await
 }

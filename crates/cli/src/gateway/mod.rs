@@ -2,6 +2,7 @@
 
 mod app;
 mod calls;
+mod connections;
 mod cookies;
 mod csp;
 mod databases;
@@ -14,15 +15,18 @@ mod page_script;
 mod pages;
 mod protocol;
 mod rate;
+mod slow_body;
 mod socket;
 mod sync_calls;
 mod sync_protocol;
 mod upstream;
 
+pub(crate) use connections::Connections;
 pub(crate) use cookies::Cookies;
 pub(crate) use fetcher::GatewayFetcher;
 pub(crate) use host_check::OwnHosts;
 pub(crate) use pages::Pages;
+pub(crate) use rate::RateLimit;
 pub(crate) use upstream::{FileTree, ReverseProxy, Upstream, Upstreams};
 
 use crate::control::metrics::Rounds;
@@ -141,7 +145,7 @@ async fn admit(State(gateway): State<Arc<Gateway>>, mut request: Request, next: 
         return refuse(&refusal);
     }
     request.extensions_mut().insert(OwnOrigin(origin));
-    next.run(request).await
+    next.run(request.map(slow_body::limited)).await
 }
 
 /// Tells a stranger nothing but that it is one; the operator learns more.

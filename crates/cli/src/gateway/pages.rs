@@ -25,6 +25,8 @@ pub(crate) struct Pages {
 #[derive(Debug, Default)]
 struct Inner {
     open: HashMap<String, Page>,
+    /// Whose each registration is: pages of others do not hear of its end (R35, R175).
+    owners: HashMap<u64, StorageKey>,
     reserved: HashMap<String, Reserved>,
     /// Counts openings and focusings, so that both have an order.
     order: u64,
@@ -144,6 +146,7 @@ impl Pages {
         let controller = controller
             .and_then(|controller| registrations.iter().find(|registration| registration.id == controller))
             .and_then(ControllerInfo::active);
+        inner.owners.extend(registrations.iter().map(|r| (r.id.0, storage_key.clone())));
         let order = inner.next_order();
         outbox.send(&GatewayMessage::Welcome {
             client: id.clone(),
@@ -213,6 +216,7 @@ impl Pages {
     pub(crate) fn registration_changed(&self, registration: &RegistrationState) {
         let mut inner = self.lock();
         inner.changes += 1;
+        inner.owners.insert(registration.id.0, registration.storage_key.clone());
         let active = ControllerInfo::active(registration);
         for page in inner.open.values_mut().filter(|page| page.storage_key == registration.storage_key) {
             page.outbox
@@ -231,7 +235,10 @@ impl Pages {
         let mut inner = self.lock();
         inner.changes += 1;
         let is_it = |c: &ControllerInfo| c.registration == registration.0;
-        for page in inner.open.values_mut() {
+        let inner = &mut *inner;
+        // A registration that no page was ever told of is nobody's news.
+        let Some(owner) = inner.owners.remove(&registration.0) else { return };
+        for page in inner.open.values_mut().filter(|page| page.storage_key == owner) {
             page.outbox.send(&GatewayMessage::Unregistered { id: registration.0 });
             if page.controller.as_ref().is_some_and(is_it) {
                 page.controller = None;
@@ -242,6 +249,11 @@ impl Pages {
                 reserved.controller = None;
             }
         }
+    }
+
+    /// How many pages of an origin are open, in all its partitions.
+    pub(crate) fn count_of(&self, origin: &str) -> usize {
+        self.lock().open.values().filter(|page| page.storage_key.origin() == origin).count()
     }
 
     /// How many pages are open.

@@ -28,6 +28,10 @@ use wakeworker_quickjs::MessageSource;
 
 /// The largest message that a page may send.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Pages that one origin may have open, so that those of the others find a connection.
+const PAGES_PER_ORIGIN_MAX: usize = 128;
+/// The longest name of a top-level site.
+const TOP_ORIGIN_BYTES_MAX: usize = 1_024;
 /// How long a connection may exist without introducing itself.
 pub(super) const HELLO_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long saying goodbye may take.
@@ -70,6 +74,8 @@ pub(super) enum Ending {
     Flood,
     /// The page does not read.
     Slow,
+    /// Too many pages of its origin are open.
+    Crowded,
 }
 
 async fn run(gateway: &Gateway, origin: &str, socket: WebSocket) {
@@ -84,6 +90,9 @@ async fn run(gateway: &Gateway, origin: &str, socket: WebSocket) {
         Ok(Err(ending)) => return close(&mut sink, ending).await,
         Err(_) => return close(&mut sink, Ending::Broken("no hello came".into())).await,
     };
+    if gateway.pages.count_of(origin) >= PAGES_PER_ORIGIN_MAX {
+        return close(&mut sink, Ending::Crowded).await;
+    }
     let storage_key = storage_key(origin, hello.top_origin.as_deref());
     let (outbox, receiver) = Outbox::new();
     // Open before the first question can be asked: it may be the one that needs a window (R18).
@@ -147,6 +156,9 @@ async fn receive_hello(stream: &mut SplitStream<WebSocket>, origin: &str) -> Res
             hello.protocol
         ));
     }
+    if hello.top_origin.as_ref().is_some_and(|top| top.len() > TOP_ORIGIN_BYTES_MAX) {
+        return broken(format!("the top-level origin is longer than {TOP_ORIGIN_BYTES_MAX} bytes"));
+    }
     match Url::parse(&hello.url) {
         Ok(url) if url.origin().ascii_serialization() == origin => Ok((hello, url)),
         _ => broken(format!("the page's URL `{}` is not of {origin}", output::shortened(&hello.url, 200))),
@@ -154,7 +166,7 @@ async fn receive_hello(stream: &mut SplitStream<WebSocket>, origin: &str) -> Res
 }
 
 async fn read(gateway: &Gateway, id: &str, caller: &Caller, stream: &mut SplitStream<WebSocket>) -> Ending {
-    let mut rate = RateLimit::new(clock::now());
+    let mut rate = RateLimit::of_page_messages(clock::now());
     loop {
         let text = match stream.next().await {
             Some(Ok(Message::Text(text))) => text,
@@ -218,6 +230,7 @@ pub(super) async fn close(sink: &mut SplitSink<WebSocket, Message>, ending: Endi
         Ending::Shutdown => (close_code::RESTART, "the gateway is being stopped".to_owned()),
         Ending::Broken(problem) => (close_code::POLICY, problem),
         Ending::Flood => (close_code::POLICY, "too many messages".into()),
+        Ending::Crowded => (close_code::POLICY, "too many open pages".into()),
         Ending::Slow => (close_code::POLICY, "too many unread messages".into()),
     };
     // The protocol allows 123 bytes.

@@ -23,8 +23,7 @@ pub(crate) fn register(
     options.min_interval_ms = options.min_interval_ms.min(MIN_INTERVAL_MAX_MS);
     let existing = engine.find_entry(owner, SyncKind::PeriodicSync, &tag);
     if let Err(error) = check_register(engine, owner, &tag, existing) {
-        let event = ActivityEvent::RegistrationRefused { error: error.dom_exception_name() };
-        engine.record(now, Some(owner), Some((SyncKind::PeriodicSync, tag)), event, step);
+        engine.record_refusal(now, owner, (SyncKind::PeriodicSync, &tag), &error, step);
         step.effects.push(Effect::Reject(request, error));
         return;
     }

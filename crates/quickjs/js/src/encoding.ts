@@ -1,6 +1,7 @@
 // TextEncoder and TextDecoder (encoding.spec.whatwg.org) over the host's converters.
 
 import { host } from "./boundary.ts";
+import { callHost } from "./operations.ts";
 import { bufferSourceBytes, defineInterface, requireArguments, toDictionary, toDOMString, toUSVString } from "./webidl.ts";
 
 /** A well-formed string as UTF-8. */
@@ -87,7 +88,7 @@ export class TextDecoder {
     if (bytes === null) throw new TypeError("TextDecoder.decode: argument 1 is neither an ArrayBuffer nor a view of one");
     const stream = Boolean(toDictionary(options, "TextDecodeOptions").stream);
     if (this.#open === null && !stream && bytes.byteLength === 0) return "";
-    const decoder = this.#open ?? host.decoderOpen(this.#encoding, this.#fatal, this.#ignoreBom);
+    const decoder = this.#open ?? callHost(() => host.decoderOpen(this.#encoding, this.#fatal, this.#ignoreBom));
     if (stream && this.#open === null) forgotten.register(this, decoder, this);
     this.#open = stream ? decoder : null;
     const text = host.decoderDecode(decoder, bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength, !stream);

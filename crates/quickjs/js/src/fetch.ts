@@ -15,6 +15,11 @@ interface Pending {
 
 const pending = new Map<number, Pending>();
 
+/** Responses that nobody can read any more: the request ends, and what has arrived of the body is given back. */
+const unread = new FinalizationRegistry<number>((id) => {
+  if (pending.delete(id)) host.fetchAbort(id);
+});
+
 /** The `fetchHead` hook. */
 export function fetchHead(id: number, head: string): void {
   pending.get(id)?.head(jsonParse(head) as ResponseRecord);
@@ -66,7 +71,7 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
       head(response) {
         answered = true;
         const hasBody = method !== "HEAD" && ![101, 103, 204, 205, 304].includes(response.status);
-        resolve(makeResponse({ ...response, body: hasBody ? Body.fromSource(body) : null }, true));
+        resolve(makeResponse({ ...response, body: hasBody ? Body.fromSource(new UnreadBody(id, body)) : null }, true));
         // Without a body nobody will ever pull, and the operation ends here.
         if (!hasBody) {
           finished();
@@ -85,6 +90,23 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
     addAbortAlgorithm(signal, abort);
     host.fetch(id, head, bytes === null ? null : bytes.slice().buffer);
   });
+}
+
+/** The only way to a response's chunks for whoever reads it. When nobody holds it any more, nobody will read. */
+class UnreadBody implements ChunkSource {
+  #body: ResponseBody;
+
+  constructor(id: number, body: ResponseBody) {
+    this.#body = body;
+    unread.register(this, id);
+  }
+
+  pull(): Promise<Uint8Array<ArrayBuffer> | null> {
+    return this.#body.pull();
+  }
+  cancel(): void {
+    this.#body.cancel();
+  }
 }
 
 /** The chunks of a response as the host delivers them, one for each pull. */

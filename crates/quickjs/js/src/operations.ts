@@ -36,6 +36,16 @@ export function hostError(record: unknown): Error {
   return new DOMException(text, typeof name === "string" && name !== "Error" ? name : "UnknownError") as unknown as Error;
 }
 
+/** Calls the host; what it throws is a DOMException or TypeError for the script. */
+export function callHost<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (typeof error === "object" && error !== null && (error as { hostError?: unknown }).hostError === true) throw hostError(error);
+    throw error;
+  }
+}
+
 /** Web IDL promise operations: what the body throws becomes a rejection (R11). */
 export function promiseOperation<T>(body: () => Promise<T>): Promise<T> {
   try {

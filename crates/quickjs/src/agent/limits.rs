@@ -19,8 +19,10 @@ pub(crate) enum StopReason {
     TimedOut,
     /// One task used too much processor time (R90).
     ProcessorTime,
-    /// The heap hit its limit.
+    /// The heap hit its limit, or what waits for the worker outside of it.
     Memory,
+    /// A built-in function ran for too long and could not be interrupted.
+    Stuck,
     /// The worker is redundant.
     Redundant,
     /// The host shuts down.
@@ -37,6 +39,9 @@ impl StopReason {
             StopReason::ProcessorTime => {
                 "the worker was stopped because one task used too much processor time"
             }
+            StopReason::Stuck => {
+                "the worker was given up because it is stuck in a built-in function that cannot be interrupted"
+            }
             StopReason::Memory => "the worker was stopped because it used too much memory",
             StopReason::Redundant => "the worker was replaced or unregistered",
             StopReason::Shutdown => "the host is shutting down",
@@ -49,6 +54,7 @@ impl StopReason {
             StopReason::TimedOut,
             StopReason::ProcessorTime,
             StopReason::Memory,
+            StopReason::Stuck,
             StopReason::Redundant,
             StopReason::Shutdown,
         ]
@@ -125,16 +131,18 @@ impl Watch {
 
     /// A new task begins: its processor time counts from here.
     pub(crate) fn begin_task(&self) {
+        self.run.pulse.beat();
         self.cpu_limit.set(clock::thread_cpu().saturating_add(self.task_cpu_max));
     }
 
     /// Whether the script must stop. Once it must, it must for ever.
     pub(crate) fn verdict(&self) -> Option<StopReason> {
+        self.run.pulse.beat();
         if let Some(reason) = self.verdict.get() {
             return Some(reason);
         }
         let reason = StopReason::from_code(self.run.control.stop.load(Ordering::Acquire))
-            .or_else(|| self.run.memory.was_refused().then_some(StopReason::Memory))
+            .or_else(|| self.has_too_much().then_some(StopReason::Memory))
             .or_else(|| {
                 let deadline = self.run.control.deadline()?;
                 (self.run.control.time.now() >= deadline).then_some(StopReason::TimedOut)
@@ -149,6 +157,11 @@ impl Watch {
         self.verdict
             .get()
             .or_else(|| StopReason::from_code(self.run.control.stop.load(Ordering::Acquire)))
-            .or_else(|| self.run.memory.was_refused().then_some(StopReason::Memory))
+            .or_else(|| self.has_too_much().then_some(StopReason::Memory))
+    }
+
+    /// Whether the heap, or what waits outside of it, was beyond its limit.
+    fn has_too_much(&self) -> bool {
+        self.run.memory.was_refused() || self.run.queue.has_overflowed()
     }
 }

@@ -5,26 +5,31 @@ mod console;
 pub(crate) mod host;
 mod limits;
 mod modules;
+mod open_work;
 mod realm;
 mod task;
 mod thread;
 mod timers;
+mod watchdog;
 
 pub use console::{ConsoleLevel, ConsoleLine};
 pub(crate) use limits::StopReason;
 pub(crate) use task::{EventDone, EventKind, EventOutcome, EventTask, Task};
+pub(crate) use watchdog::Watchdog;
 
 use crate::WorkerType;
 use crate::clock::Moment;
 use crate::script::{MemoryUse, Script};
 use crate::shared::Shared;
 use limits::Control;
+use open_work::OpenWork;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use task::TaskQueue;
 use wakeworker::HostHandle;
 use wakeworker_core::{AttemptId, StorageKey, WorkerId, WorkerRegistrationId};
+use watchdog::Pulse;
 
 /// One version of a worker: its scripts, its state, and the thread that runs it if there is one.
 pub(crate) struct Worker {
@@ -70,6 +75,8 @@ pub(crate) struct Run {
     pub(crate) memory: Arc<MemoryUse>,
     /// It has opened a BroadcastChannel.
     pub(crate) hears_broadcasts: AtomicBool,
+    pub(crate) pulse: Pulse,
+    open: OpenWork,
 }
 
 /// Why a worker did not start.
@@ -259,13 +266,20 @@ impl Worker {
             return event.done.finish(EventOutcome::StartFailed("the worker is redundant".to_owned()));
         }
         if let Some(run) = &agent.run {
-            if matches!(event.kind, EventKind::Message { .. })
+            let refusal = if !run.queue.has_room_for(event.kind.weight()) {
+                Some(format!("{} bytes already wait", shared.config.memory_bytes_max))
+            } else if matches!(event.kind, EventKind::Message { .. })
                 && run.queue.messages() >= shared.config.queued_messages_max
             {
+                Some(format!("{} messages already wait", shared.config.queued_messages_max))
+            } else {
+                None
+            };
+            if let Some(refusal) = refusal {
                 drop(agent);
-                let limit = shared.config.queued_messages_max;
-                shared.warn(self.id, format!("a message was dropped: {limit} messages already wait"));
-                return event.done.finish(EventOutcome::Terminated("too many messages wait".to_owned()));
+                let text = format!("a {} event was dropped: {refusal}", event.kind.name());
+                shared.warn(self.id, text.clone());
+                return event.done.finish(EventOutcome::Terminated(text));
             }
             if let Err(Task::Event(event)) = run.queue.push(Task::Event(Box::new(event))) {
                 // The run is closing; its end starts the next one for what is held.
@@ -349,17 +363,23 @@ impl Worker {
         agent: &mut Agent,
         started: Option<Started>,
     ) -> Option<SpawnFailure> {
+        let refusal = shared.watchdog.refusal(self.storage_key.origin());
         let run = Arc::new(Run {
-            queue: TaskQueue::new(shared.time.clone()),
+            queue: TaskQueue::new(shared.time.clone(), shared.config.memory_bytes_max),
             control: Control::new(shared.time.clone()),
             memory: Arc::new(MemoryUse::default()),
             hears_broadcasts: AtomicBool::new(false),
+            pulse: Pulse::default(),
+            open: OpenWork::default(),
         });
         for event in agent.held.drain(..) {
             // A fresh queue is open.
             let _ = run.queue.push(Task::Event(Box::new(event)));
         }
         agent.run = Some(run.clone());
+        if let Some(message) = refusal {
+            return Some(SpawnFailure { run, started, message });
+        }
         thread::spawn(shared, self, &run, started).err().map(|(started, message)| SpawnFailure {
             run,
             started,

@@ -54,6 +54,8 @@ pub(crate) struct Realm {
 /// A fetch that a script started; dropping it aborts.
 pub(crate) struct RunningFetch {
     pub(crate) body: Arc<super::host::BodyGate>,
+    /// Bytes of the request's body.
+    pub(crate) request_bytes: usize,
     pub(crate) _handle: Option<FetchHandle>,
 }
 

@@ -1,12 +1,14 @@
 //! What a worker's event loop runs, and the queue that holds it.
 
+use super::lock;
 use crate::clients::{ClientInfo, MessageSource};
 use crate::clock::{Moment, Time};
 use crate::crypto::Output;
 use crate::fetch_event::FetchResponder;
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use wakeworker_core::{AttemptId, PermissionName, PermissionState, Tag};
 
 /// One task. Each is followed by a microtask checkpoint.
@@ -41,6 +43,22 @@ pub(crate) enum Task {
     Broadcast { name: String, data: String },
     /// A message of the host program for `chrome.webview`, as JSON (R221).
     WebMessage(String),
+}
+
+impl Task {
+    /// Bytes that it holds outside of the worker's heap. Parts of response bodies have a limit of their own.
+    fn weight(&self) -> usize {
+        match self {
+            Task::Settled { result: Ok(text), .. }
+            | Task::FetchHead { head: text, .. }
+            | Task::IndexedDb(text)
+            | Task::RegistrationChanged(text)
+            | Task::WebMessage(text) => text.len(),
+            Task::Broadcast { data, .. } => data.len(),
+            Task::Event(event) => event.kind.weight(),
+            _ => 0,
+        }
+    }
 }
 
 /// The error of a host operation as a script sees it.
@@ -111,6 +129,15 @@ impl EventKind {
         }
     }
 
+    /// Bytes that it holds outside of the worker's heap.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            EventKind::Message { data, .. } => data.len(),
+            EventKind::Fetch { body, .. } => body.len(),
+            _ => 0,
+        }
+    }
+
     /// Functional events survive the end of a worker (R152); messages do not.
     pub(crate) fn is_functional(&self) -> bool {
         matches!(self, EventKind::Sync { .. } | EventKind::PeriodicSync { .. } | EventKind::Fetch { .. })
@@ -135,33 +162,61 @@ pub(crate) enum EventOutcome {
 type Finish = Box<dyn FnOnce(EventOutcome) + Send>;
 
 /// The one answer that an event owes; dropped unanswered, it is `Terminated`.
-pub(crate) struct EventDone {
-    finish: Option<Finish>,
+pub(crate) struct EventDone(Arc<Mutex<Option<Owed>>>);
+
+struct Owed {
+    finish: Finish,
     /// Keeps the worker's count of pending events; released after the answer.
-    _pending: Option<super::PendingEvent>,
+    pending: Option<super::PendingEvent>,
 }
 
 impl EventDone {
     pub(crate) fn new(finish: impl FnOnce(EventOutcome) + Send + 'static) -> EventDone {
-        EventDone { finish: Some(Box::new(finish)), _pending: None }
+        EventDone(Arc::new(Mutex::new(Some(Owed { finish: Box::new(finish), pending: None }))))
     }
 
-    pub(crate) fn with_pending(mut self, pending: super::PendingEvent) -> EventDone {
-        self._pending = Some(pending);
+    pub(crate) fn with_pending(self, pending: super::PendingEvent) -> EventDone {
+        if let Some(owed) = lock(&self.0).as_mut() {
+            owed.pending = Some(pending);
+        }
         self
     }
 
-    pub(crate) fn finish(mut self, outcome: EventOutcome) {
-        if let Some(finish) = self.finish.take() {
-            finish(outcome);
-        }
+    pub(crate) fn finish(self, outcome: EventOutcome) {
+        pay(&self.0, outcome);
+    }
+
+    /// The same debt for another thread, if this one should never come back.
+    pub(super) fn open(&self) -> OpenEvent {
+        OpenEvent(Arc::downgrade(&self.0))
     }
 }
 
 impl Drop for EventDone {
     fn drop(&mut self) {
-        if let Some(finish) = self.finish.take() {
-            finish(EventOutcome::Terminated("the worker was stopped while the event ran".to_owned()));
+        pay(&self.0, EventOutcome::Terminated("the worker was stopped while the event ran".to_owned()));
+    }
+}
+
+fn pay(debt: &Mutex<Option<Owed>>, outcome: EventOutcome) {
+    let owed = lock(debt).take();
+    if let Some(Owed { finish, pending }) = owed {
+        finish(outcome);
+        drop(pending);
+    }
+}
+
+/// An event that may still owe its answer.
+pub(super) struct OpenEvent(Weak<Mutex<Option<Owed>>>);
+
+impl OpenEvent {
+    pub(super) fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    pub(super) fn finish(&self, outcome: EventOutcome) {
+        if let Some(debt) = self.0.upgrade() {
+            pay(&debt, outcome);
         }
     }
 }
@@ -169,6 +224,8 @@ impl Drop for EventDone {
 /// A FIFO queue of tasks with one reader.
 pub(crate) struct TaskQueue {
     time: Time,
+    bytes_max: usize,
+    overflowed: AtomicBool,
     inner: Mutex<Inner>,
     arrived: Condvar,
 }
@@ -178,6 +235,8 @@ struct Inner {
     tasks: VecDeque<Task>,
     messages: usize,
     events: usize,
+    /// What the tasks hold outside of the worker's heap.
+    bytes: usize,
     /// Tasks ever appended.
     pushed: u64,
     closed: bool,
@@ -194,8 +253,14 @@ pub(crate) enum Next {
 }
 
 impl TaskQueue {
-    pub(crate) fn new(time: Time) -> TaskQueue {
-        TaskQueue { time, inner: Mutex::default(), arrived: Condvar::new() }
+    pub(crate) fn new(time: Time, bytes_max: usize) -> TaskQueue {
+        TaskQueue {
+            time,
+            bytes_max,
+            overflowed: AtomicBool::new(false),
+            inner: Mutex::default(),
+            arrived: Condvar::new(),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -209,6 +274,9 @@ impl TaskQueue {
             return Err(task);
         }
         inner.count(&task, 1);
+        if inner.bytes > self.bytes_max {
+            self.overflowed.store(true, Ordering::Release);
+        }
         inner.pushed += 1;
         inner.tasks.push_back(task);
         self.unpark(&mut inner);
@@ -220,6 +288,16 @@ impl TaskQueue {
     /// Tasks ever appended: while this stays the same, nothing new has begun.
     pub(crate) fn pushed(&self) -> u64 {
         self.inner().pushed
+    }
+
+    /// Whether more than the limit waited at some time: the script asks for more than it takes.
+    pub(crate) fn has_overflowed(&self) -> bool {
+        self.overflowed.load(Ordering::Acquire)
+    }
+
+    /// Whether an event of this weight may still be appended.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        self.inner().bytes.saturating_add(bytes) <= self.bytes_max
     }
 
     /// Messages that wait.
@@ -314,6 +392,7 @@ impl TaskQueue {
         inner.closed = true;
         inner.messages = 0;
         inner.events = 0;
+        inner.bytes = 0;
         std::mem::take(&mut inner.tasks)
     }
 }
@@ -323,6 +402,9 @@ impl Inner {
         if matches!(task, Task::Broadcast { .. }) {
             self.messages = self.messages.saturating_add_signed(change);
         }
+        let weight = task.weight();
+        self.bytes =
+            if change > 0 { self.bytes.saturating_add(weight) } else { self.bytes.saturating_sub(weight) };
         if let Task::Event(event) = task {
             self.events = self.events.saturating_add_signed(change);
             if matches!(event.kind, EventKind::Message { .. }) {

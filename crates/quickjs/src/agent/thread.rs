@@ -6,6 +6,7 @@ use super::limits::{StopReason, Watch};
 use super::modules;
 use super::realm::{Realm, Rejection, RunningEvent};
 use super::task::{EventKind, EventOutcome, EventTask, Next, Task, message_source_json};
+use super::watchdog::{Watchdog, note_thread};
 use super::{Run, StartError, Started, Worker, lock};
 use crate::WorkerType;
 use crate::json;
@@ -30,12 +31,17 @@ pub(crate) fn spawn(
     let stack_bytes = shared.config.stack_bytes_max.saturating_mul(2) + 1024 * 1024;
     let slot = Arc::new(Mutex::new(started));
     let started = slot.clone();
+    let alive = Arc::new(());
+    Watchdog::watch(&shared, &worker, &run, &alive);
     let spawned = std::thread::Builder::new()
         .name(format!("worker-{}", worker.id))
         .stack_size(stack_bytes)
         .spawn(move || {
             let started = lock(&started).take();
+            note_thread(&run.pulse);
+            shared.watchdog.wake();
             live(&shared, &worker, &run, started);
+            drop(alive);
             drop((shared, worker, run));
             drop(token);
         });
@@ -51,6 +57,8 @@ fn live(shared: &Arc<Shared>, worker: &Arc<Worker>, run: &Arc<Run>, mut started:
     shared.worker_started(worker);
     let ended = catch_unwind(AssertUnwindSafe(|| life(shared, worker, run, &mut started)));
     let failed = match ended {
+        // Everybody has been told already, and went on.
+        _ if run.pulse.is_given_up() => return,
         Ok(Ok(StopReason::Idle)) => None,
         Ok(Ok(reason)) => {
             worker.run_ended(shared, run, None);
@@ -231,8 +239,20 @@ fn event_loop<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>) -> Sto
         if realm.is_quiet() {
             realm.shared.became_quiet(pushed);
         }
-        match realm.run.queue.next(realm.next_wakeup()) {
+        let wakeup = realm.next_wakeup();
+        // Also while there is always something else to do: a flood of short tasks is no way around a time limit.
+        if wakeup.is_some_and(|moment| moment <= realm.shared.time.now()) {
+            end_overdue_events(ctx, realm, hooks);
+            if realm.is_idle_long_enough() && realm.worker.try_retire_run(&realm.run) {
+                return StopReason::Idle;
+            }
+        }
+        realm.run.pulse.set_waiting(true);
+        let next = realm.run.queue.next(wakeup);
+        realm.run.pulse.set_waiting(false);
+        match next {
             Next::Task(task) => {
+                realm.shared.watchdog.wake();
                 realm.watch.begin_task();
                 if let Err(error) = deliver(ctx, realm, hooks, task) {
                     report(ctx, realm, error);
@@ -433,8 +453,10 @@ fn dispatch<'js>(
     };
     let deadline = event.duration_max_ms.map(|ms| realm.shared.time.now() + Duration::from_millis(ms));
     if let Some(responder) = responder {
+        realm.run.open.add_response(responder.open());
         realm.responders.borrow_mut().insert(id, responder);
     }
+    realm.run.open.add_event(event.done.open());
     let running = RunningEvent { done: event.done, attempt: event.attempt, deadline };
     realm.events.borrow_mut().insert(id, running);
     let called = hooks.get("dispatch")?.call::<_, ()>((id, name, init, Nullable(body)));

@@ -12,6 +12,7 @@ mod update;
 
 pub use evaluate::{EvalOptions, EvalOutcome};
 pub use register::{RegisterJob, WorkerType};
+pub use scope::check_worker_urls;
 
 pub(crate) use job::Jobs;
 

@@ -182,12 +182,7 @@ pub(super) fn gone() -> RegisterWorkerError {
 }
 
 fn order(job: RegisterJob) -> Result<RegisterOrder, RegisterWorkerError> {
-    let script_url = scope::parse("script URL", &job.script_url, &job.client_url)?;
-    let scope = match &job.scope {
-        Some(text) => scope::parse("scope", text, &job.client_url)?,
-        // R215: the script's directory.
-        None => scope::parse("scope", "./", &script_url)?,
-    };
+    let (script_url, scope) = scope::resolve(&job.client_url, &job.script_url, job.scope.as_deref())?;
     if !matches!(job.update_via_cache.as_str(), "imports" | "all" | "none") {
         let message = format!("updateViaCache `{}` must be `imports`, `all` or `none`", job.update_via_cache);
         return Err(RegisterWorkerError::Type(message));

@@ -4,12 +4,53 @@ use crate::error::RegisterWorkerError;
 use crate::fetch::is_potentially_trustworthy;
 use url::Url;
 
+/// Every registration is kept in memory, its URLs with it.
+const URL_BYTES_MAX: usize = 65_536;
+
+/// What `register()` decides from URLs alone: the script and the scope that a page may register, as it will keep them.
+/// `allowed` is the script's `Service-Worker-Allowed` header.
+///
+/// # Errors
+/// What the page would be told.
+pub fn check_worker_urls(
+    page: &str,
+    script: &str,
+    scope: Option<&str>,
+    allowed: Option<&str>,
+) -> Result<(String, String), RegisterWorkerError> {
+    let page = Url::parse(page)
+        .map_err(|error| RegisterWorkerError::Type(format!("the page `{page}` is no URL: {error}")))?;
+    let (script, scope) = resolve(&page, script, scope)?;
+    check_origins(&script, &scope, &page, &page.origin().ascii_serialization())?;
+    check_scope(&script, &scope, allowed)?;
+    Ok((script.into(), scope.into()))
+}
+
+/// The script and its scope, which is the script's directory by default (R215).
+pub(super) fn resolve(
+    page: &Url,
+    script: &str,
+    scope: Option<&str>,
+) -> Result<(Url, Url), RegisterWorkerError> {
+    let script = parse("script URL", script, page)?;
+    let scope = match scope {
+        Some(text) => parse("scope", text, page)?,
+        None => parse("scope", "./", &script)?,
+    };
+    Ok((script, scope))
+}
+
 /// Parses a script URL or scope: http(s), no encoded slash or backslash in the path, fragment dropped.
 pub(super) fn parse(what: &str, text: &str, base: &Url) -> Result<Url, RegisterWorkerError> {
     let mut url = base
         .join(text)
         .map_err(|error| RegisterWorkerError::Type(format!("the {what} `{text}` is no URL: {error}")))?;
     url.set_fragment(None);
+    if url.as_str().len() > URL_BYTES_MAX {
+        let message =
+            format!("the {what} has {} bytes; at most {URL_BYTES_MAX} are possible", url.as_str().len());
+        return Err(RegisterWorkerError::Type(message));
+    }
     if !matches!(url.scheme(), "http" | "https") {
         let message = format!("the {what} `{url}` must be an http or https URL");
         return Err(RegisterWorkerError::Type(message));

@@ -6,7 +6,7 @@ import { listGet } from "../headers.ts";
 import { isRequest, Request, requestRecord, type RequestRecord } from "../request.ts";
 import { isResponse, type Response, responseRecord, type ResponseRecord } from "../response.ts";
 import { defineInterface, internal, requireArguments, requireInternal, toSequence } from "../webidl.ts";
-import { callHost } from "./call.ts";
+import { callHost } from "../operations.ts";
 import { commitEntries, discardEntry, type Found, foundRequest, foundResponse, makeQuery, type NewEntry, readFound, writeEntry } from "./stored.ts";
 
 /** So many requests of `addAll` are under way at one time. */

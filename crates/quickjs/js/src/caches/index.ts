@@ -3,7 +3,7 @@
 import { host, jsonParse } from "../boundary.ts";
 import { defineInterface, internal, requireArguments, requireInternal, toDictionary } from "../webidl.ts";
 import { Cache, makeCache } from "./cache.ts";
-import { callHost } from "./call.ts";
+import { callHost } from "../operations.ts";
 import { foundResponse, makeQuery, nameJson, readFound } from "./stored.ts";
 
 export { Cache };

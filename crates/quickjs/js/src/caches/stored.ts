@@ -5,7 +5,7 @@ import { host, jsonParse, jsonStringify, promiseResolve } from "../boundary.ts";
 import { isRequest, makeRequest, Request, requestRecord, type RequestRecord } from "../request.ts";
 import { makeResponse, type Response, type ResponseRecord } from "../response.ts";
 import { toDictionary, toDOMString } from "../webidl.ts";
-import { callHost } from "./call.ts";
+import { callHost } from "../operations.ts";
 
 /** What the host gives for a match. */
 export interface Found {

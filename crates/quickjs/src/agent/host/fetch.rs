@@ -55,7 +55,7 @@ fn begin(realm: &Realm, id: u32, head: &str, body: Bytes) {
     let refuse = |message: String| {
         // The answer must be a task, as if the network had failed.
         let gate = BodyGate::new(id, realm.run.clone(), 1);
-        let fetch = RunningFetch { body: gate, _handle: None };
+        let fetch = RunningFetch { body: gate, request_bytes: 0, _handle: None };
         realm.fetches.borrow_mut().insert(id, fetch);
         let _ = realm.run.queue.push(Task::FetchFailed { id, message });
     };
@@ -64,18 +64,38 @@ fn begin(realm: &Realm, id: u32, head: &str, body: Bytes) {
         Err(message) => return refuse(message),
     };
     let limit = realm.shared.config.fetches_max;
-    if realm.fetches.borrow().len() >= limit {
+    let (under_way, held_bytes) = load(realm);
+    if under_way >= limit {
         return refuse(format!(
             "Failed to fetch {}: {limit} fetches are under way, which is the limit",
             order.url
         ));
     }
+    let request_bytes = order.body.len();
+    let bytes_max = realm.shared.config.request_bytes_max;
+    if held_bytes + request_bytes > bytes_max {
+        return refuse(format!(
+            "Failed to fetch {}: the requests under way and the responses that were not read hold {held_bytes} bytes, \
+             this request has {request_bytes}; the limit is {bytes_max}",
+            order.url
+        ));
+    }
     let gate = BodyGate::new(id, realm.run.clone(), realm.shared.config.response_window_bytes);
-    realm.fetches.borrow_mut().insert(id, RunningFetch { body: gate.clone(), _handle: None });
+    realm.fetches.borrow_mut().insert(id, RunningFetch { body: gate.clone(), request_bytes, _handle: None });
     let handle = start(&realm.shared.fetch, order, gate);
     if let Some(fetch) = realm.fetches.borrow_mut().get_mut(&id) {
         fetch._handle = Some(handle);
     }
+}
+
+/// Fetches that the network still works for, and the bytes that all fetches hold outside of the worker's heap. A response
+/// that has arrived and was not read is no work for anybody.
+fn load(realm: &Realm) -> (usize, usize) {
+    let fetches = realm.fetches.borrow();
+    fetches.values().fold((0, 0), |(under_way, bytes), fetch| {
+        let (ended, held) = fetch.body.load();
+        (under_way + usize::from(!ended), bytes + held + if ended { 0 } else { fetch.request_bytes })
+    })
 }
 
 fn order(realm: &Realm, head: &str, body: Bytes) -> std::result::Result<FetchOrder, String> {
@@ -122,6 +142,12 @@ struct Inner {
 impl BodyGate {
     fn new(id: u32, run: Arc<Run>, window_bytes: usize) -> Arc<BodyGate> {
         Arc::new(BodyGate { id, run, flow: Flow::new(window_bytes), inner: Mutex::default() })
+    }
+
+    /// Whether everything has arrived, and the bytes that wait for the script.
+    fn load(&self) -> (bool, usize) {
+        let inner = lock(&self.inner);
+        (inner.end.is_some(), inner.waiting.iter().map(Bytes::len).sum())
     }
 
     fn pull(&self) {

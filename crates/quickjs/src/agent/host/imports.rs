@@ -65,13 +65,12 @@ pub(crate) fn find_import(
             format!("`{url}` is one script too many: the limit is {limit}"),
         ));
     }
-    let script = Arc::new(fetch_import(
-        &realm.shared,
-        realm.worker.storage_key.origin(),
-        &realm.worker.script_url,
-        url,
-        kind,
-    )?);
+    // The thread waits for a server here, which has a limit of its own.
+    realm.run.pulse.set_waiting(true);
+    let origin = realm.worker.storage_key.origin();
+    let fetched = fetch_import(&realm.shared, origin, &realm.worker.script_url, url, kind);
+    realm.run.pulse.set_waiting(false);
+    let script = Arc::new(fetched?);
     realm.worker.add_import(script.clone());
     Ok(script)
 }

@@ -1,5 +1,6 @@
 //! The worker's registration, its clients and its messages.
 
+use super::super::Worker;
 use super::super::realm::Realm;
 use super::super::task::{EventDone, EventKind, EventTask, HostError};
 use super::HostObject;
@@ -10,6 +11,7 @@ use rquickjs::Result;
 use serde::Deserialize;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use wakeworker_core::WorkerId;
 
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
@@ -115,8 +117,12 @@ fn clients(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     })?;
     let state = realm.clone();
     host.function("postMessageToClient", move |client: Text, data: Text| {
-        let source = state.shared.worker_state(&state.worker);
-        state.shared.clients.post_message(&client.into_string(), data.into_string(), &source);
+        let (client, source) = (client.into_string(), state.shared.worker_state(&state.worker));
+        // Whatever a script has made of its own heap: clients of other origins do not exist for it (R175).
+        let own = state.shared.clients.match_all(&state.worker.storage_key);
+        if own.iter().any(|known| known.id == client) {
+            state.shared.clients.post_message(&client, data.into_string(), &source);
+        }
     })
 }
 
@@ -136,7 +142,9 @@ fn match_all(realm: &Realm, options: &MatchOptions) -> Vec<ClientInfo> {
 
 /// `ServiceWorker.postMessage` to another worker of the registration, or to itself; it starts if it is stopped.
 fn post_to_worker(realm: &Realm, target: WorkerId, data: String) {
-    let Some(worker) = realm.shared.worker(target) else { return };
+    // Workers of other origins do not exist for a script (R175).
+    let own = |worker: &Arc<Worker>| worker.storage_key == realm.worker.storage_key;
+    let Some(worker) = realm.shared.worker(target).filter(own) else { return };
     let source = MessageSource::Worker(realm.shared.worker_state(&realm.worker));
     let event = EventTask {
         kind: EventKind::Message { data, source },

@@ -1,0 +1,27 @@
+//! Script URLs and scopes, as pages give them.
+
+use wakeworker_quickjs::check_worker_urls;
+
+const PAGE: &str = "https://app.example/dir/page.html?q";
+
+/// Whatever is accepted is of the page's origin, and the scope lies where the script may control.
+pub fn worker_urls(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut parts = text.splitn(3, '\n');
+    let (script, scope, allowed) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    let Ok((script, scope)) = check_worker_urls(PAGE, script, scope, allowed) else { return };
+    for url in [&script, &scope] {
+        assert!(url.starts_with("https://app.example/"), "{url} is of another origin");
+        assert!(!url.contains('#') && !url.contains('\\'), "{url}");
+        let path = url.split('?').next().unwrap_or_default().to_ascii_lowercase();
+        assert!(!path.contains("%2f") && !path.contains("%5c"), "{url}");
+        assert!(!path.contains("/../") && !path.ends_with("/.."), "{url}");
+    }
+    if allowed.is_none() {
+        let path = script.split('?').next().unwrap_or_default();
+        let folder = &path[..=path.rfind('/').unwrap_or(0)];
+        assert!(scope.starts_with(folder), "{scope} is not under {folder}");
+    }
+    let again = check_worker_urls(PAGE, &script, Some(&scope), allowed);
+    assert_eq!(again.ok(), Some((script, scope)), "a checked URL is checked already");
+}
