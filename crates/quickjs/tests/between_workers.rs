@@ -1,5 +1,7 @@
 //! What the workers of an origin share: BroadcastChannel and locks.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Answer, Server, World};

@@ -105,6 +105,13 @@ impl<'js> IntoJs<'js> for Reply {
     }
 }
 
+/// The part of a buffer that a script's view shows.
+fn view(bytes: &[u8], offset: usize, length: usize) -> std::result::Result<&[u8], HostError> {
+    let end = offset.checked_add(length).filter(|end| *end <= bytes.len());
+    end.map(|end| &bytes[offset..end])
+        .ok_or_else(|| HostError::new("RangeError", "the view lies outside of its buffer"))
+}
+
 /// Throws `{name, message, hostError: true}`: the mark tells it from what a script threw.
 pub(crate) fn throw(ctx: &Ctx<'_>, error: &HostError) -> Error {
     let thrown = Object::new(ctx.clone()).and_then(|object| {
