@@ -5,6 +5,7 @@ use crate::database::Database;
 use crate::files::Files;
 use crate::{Error, Schema};
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -150,7 +151,26 @@ pub struct DatabaseInfo {
 /// All databases of a profile. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    shared: Arc<Owner>,
+}
+
+/// What engines and contexts hold. The last of them to go closes all files: databases know the shared state that knows
+/// them, so they would keep each other.
+pub(crate) struct Owner(Arc<Shared>);
+
+impl Deref for Owner {
+    type Target = Arc<Shared>;
+
+    fn deref(&self) -> &Arc<Shared> {
+        &self.0
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let databases = std::mem::take(&mut *self.databases.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(databases);
+    }
 }
 
 pub(crate) struct Shared {
@@ -185,13 +205,13 @@ impl Engine {
             allowance.databases_changed(origin, files.values().sum());
         }
         Ok(Engine {
-            shared: Arc::new(Shared {
+            shared: Arc::new(Owner(Arc::new(Shared {
                 files,
                 allowance,
                 next_id: AtomicU64::new(1),
                 databases: Mutex::default(),
                 usage: Mutex::new(usage),
-            }),
+            }))),
         })
     }
 

@@ -165,6 +165,11 @@ fn what_was_not_committed_and_what_was_deleted_is_gone_after_reopening() {
     assert_eq!(engine.usage_bytes("https://a.example"), 0);
     let files = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name());
     assert!(files.into_iter().all(|name| name.to_string_lossy().starts_with("catalog")));
+    // Whoever goes last closes the files in good order, which takes their logs away.
+    drop((again, engine, notes));
+    let files: Vec<_> =
+        std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["catalog.sqlite"]);
 }
 
 #[test]

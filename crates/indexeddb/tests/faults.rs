@@ -56,7 +56,7 @@ impl Database {
     fn replace(&self, batch: u32, count: u32, bytes: usize) -> Result<(), Error> {
         let key = |number: u32| Key::number(f64::from(number)).unwrap();
         let (transaction, _) = self.context.begin(self.connection, &[self.store], Mode::ReadWrite, true)?;
-        let mut work = || {
+        let work = || {
             self.context.clear(transaction, self.store)?;
             for record in 0..count {
                 let mut value = batch.to_le_bytes().to_vec();

@@ -54,9 +54,7 @@ async fn clear_origin(profile: Option<PathBuf>, origin: &str) -> Result<ClearedS
     let profile = Profile::locate(profile)?;
     let runtime = open_runtime(&profile)?;
     // Nothing is fired in a moment that is only for deleting.
-    let mut asleep = Config::default();
-    asleep.background_sync_enabled = false;
-    asleep.periodic_sync_enabled = false;
+    let asleep = Config { background_sync_enabled: false, periodic_sync_enabled: false, ..Config::default() };
     let host = Host::builder(Box::new(SqliteStore::new(profile.dir())))
         .backend(Arc::new(runtime.clone()))
         .network(Box::new(ManualNetwork::new(Connection::None)))

@@ -5,8 +5,8 @@
 use rusqlite::ffi;
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 /// What a failing operation answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,8 @@ static IS_FULL: AtomicI64 = AtomicI64::new(0);
 
 static ORIGINAL_OPEN: OnceLock<OpenFunction> = OnceLock::new();
 static ORIGINAL: OnceLock<Methods> = OnceLock::new();
-static FAULTY: OnceLock<Methods> = OnceLock::new();
+/// The failing copy of each table of methods: databases, which are locked, have another one than logs.
+static FAULTY: Mutex<Vec<(usize, &Methods)>> = Mutex::new(Vec::new());
 
 type OpenFunction = unsafe extern "C" fn(
     *mut ffi::sqlite3_vfs,
@@ -86,20 +87,25 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite's own arguments, handed on to the function that they were meant for. A file that was opened has
-    // the methods of its layer, which are the same for all files of this process and are replaced by a copy of them.
+    // SAFETY: SQLite's own arguments, handed on to the function that they were meant for. A file that was opened has a
+    // table of methods, which is replaced by a copy of it; all tables of the layer write, truncate and sync alike.
     unsafe {
         let opened = ORIGINAL_OPEN.get().unwrap()(vfs, name, file, flags, out_flags);
         if opened == ffi::SQLITE_OK && !(*file).pMethods.is_null() {
-            let original = ORIGINAL.get_or_init(|| Methods(*(*file).pMethods));
-            let faulty = FAULTY.get_or_init(|| {
-                let mut methods = original.0;
+            let address = (*file).pMethods as usize;
+            let own = *(*file).pMethods;
+            ORIGINAL.get_or_init(|| Methods(own));
+            let mut all = FAULTY.lock().unwrap();
+            let known = all.iter().find(|(original, _)| *original == address).map(|(_, faulty)| *faulty);
+            let faulty = known.unwrap_or_else(|| {
+                let mut methods = own;
                 methods.xWrite = Some(write);
                 methods.xTruncate = Some(truncate);
                 methods.xSync = Some(sync);
-                Methods(methods)
+                let faulty: &Methods = Box::leak(Box::new(Methods(methods)));
+                all.push((address, faulty));
+                faulty
             });
-            assert_eq!((*(*file).pMethods).xRead, original.0.xRead);
             (*file).pMethods = &raw const faulty.0;
         }
         opened

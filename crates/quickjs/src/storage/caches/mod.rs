@@ -6,7 +6,8 @@
 mod bodies;
 #[cfg(test)]
 mod kill_tests;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod limit_tests;
 mod matching;
 mod padding;
