@@ -12,12 +12,13 @@ const USAGE: &str = "\
 usage: scripts/sim [--seeds N] [--from S] [--disk DISK]   plays N seeds (default 1,000), each twice
        SEED=S scripts/sim [--disk DISK]                   replays one seed and tells what happens
        scripts/sim --bytes HEX [--disk DISK]              replays these bytes and tells what happens
+With `--shrink no` a failing seed is only named.
 DISK is `memory` (the default) or `sqlite`, the real store on files whose unsynced parts a power cut loses or tears.
 A failing seed is shrunk, and the bytes of the smallest run that still fails are printed.";
 
 fn main() -> ExitCode {
     match Task::read() {
-        Ok((Task::Run { from, seeds }, disk)) => run(disk, from, seeds),
+        Ok((Task::Run { from, seeds, shrinks }, disk)) => run(disk, from, seeds, shrinks),
         Ok((Task::Tell(bytes), disk)) => {
             println!("equal runs have the number {:016x}", play_on(disk, &bytes, true));
             ExitCode::SUCCESS
@@ -31,13 +32,14 @@ fn main() -> ExitCode {
 
 /// What is asked for.
 enum Task {
-    Run { from: u64, seeds: u64 },
+    Run { from: u64, seeds: u64, shrinks: bool },
     Tell(Vec<u8>),
 }
 
 impl Task {
     fn read() -> Result<(Task, DiskKind), String> {
         let (mut from, mut seeds, mut disk, mut bytes) = (0, 1_000, DiskKind::Memory, None);
+        let mut shrinks = true;
         let mut arguments = env::args().skip(1);
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
@@ -46,6 +48,8 @@ impl Task {
                 "--from" => from = number()?,
                 "--seeds" => seeds = number()?,
                 "--bytes" => bytes = Some(from_hex(&value)?),
+                "--shrink" if value == "no" => shrinks = false,
+                "--shrink" => return Err(format!("`--shrink {value}`: there is only `no`")),
                 "--disk" if value == "memory" => disk = DiskKind::Memory,
                 "--disk" if value == "sqlite" => disk = DiskKind::Sqlite,
                 "--disk" => return Err(format!("`--disk {value}`: there are `memory` and `sqlite`")),
@@ -56,11 +60,11 @@ impl Task {
             let seed = seed.parse().map_err(|error| format!("SEED={seed}: {error}"))?;
             bytes = Some(Scenario::bytes_of_seed(seed));
         }
-        Ok((bytes.map_or(Task::Run { from, seeds }, Task::Tell), disk))
+        Ok((bytes.map_or(Task::Run { from, seeds, shrinks }, Task::Tell), disk))
     }
 }
 
-fn run(disk: DiskKind, from: u64, seeds: u64) -> ExitCode {
+fn run(disk: DiskKind, from: u64, seeds: u64, shrinks: bool) -> ExitCode {
     let next = AtomicU64::new(from);
     let first_failure = AtomicU64::new(u64::MAX);
     let talk = take_hook();
@@ -86,10 +90,13 @@ fn run(disk: DiskKind, from: u64, seeds: u64) -> ExitCode {
         println!("{seeds} seeds from {from}: each run twice, no failure");
         return ExitCode::SUCCESS;
     }
-    let small = shrink(&Scenario::bytes_of_seed(failed), |bytes| fails(disk, bytes));
-    set_hook(talk);
     let on = if disk == DiskKind::Sqlite { " --disk sqlite" } else { "" };
     println!("seed {failed} fails: SEED={failed} scripts/sim{on}");
+    if !shrinks {
+        return ExitCode::FAILURE;
+    }
+    let small = shrink(&Scenario::bytes_of_seed(failed), |bytes| fails(disk, bytes));
+    set_hook(talk);
     println!("shrunk to");
     for step in Scenario::decode(&small).steps {
         println!("  {step:?}");

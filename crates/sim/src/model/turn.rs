@@ -202,6 +202,7 @@ impl Model {
             self.apply(&input);
         }
         self.turn.now = now;
+        self.look_again(); // All facts are told anew.
         self.pass_time();
         if !ok {
             if !only_log {
