@@ -35,13 +35,21 @@ pub struct RuntimeConfig {
     pub timers_max: usize,
     /// Messages that may wait for one worker; further ones are dropped. Default: 1,000.
     pub queued_messages_max: usize,
-    /// Fetches that one worker may have under way; further ones fail. Default: 128.
+    /// Exchanges that one worker may have under way; further fetches wait for their turn. Default: 128.
     pub fetches_max: usize,
-    /// Largest request body that a script may send. Default: 67,108,864 (64 MiB).
+    /// Fetches of one worker that may wait for their turn; further ones fail. Default: 10,000.
+    pub fetches_waiting_max: usize,
+    /// Largest request body that a script may send whole. Default: 67,108,864 (64 MiB).
     pub request_bytes_max: usize,
+    /// Largest request body that a script may send as a stream. Default: 1,073,741,824 (1 GiB).
+    pub request_stream_bytes_max: u64,
+    /// How much of a page's request body a worker may read before it calls `respondWith`: as long as it has not, the body is
+    /// kept, because the request may yet go to the network. Default: 16,777,216 (16 MiB).
+    pub request_replay_bytes_max: usize,
     /// Largest response body, decompressed. Default: 1,073,741,824 (1 GiB).
     pub response_bytes_max: u64,
-    /// Response bytes that are held for a script that does not read. Default: 262,144 (256 KiB).
+    /// Bytes of one body that wait for a reader, script or page, before its writer is held back. Default: 262,144
+    /// (256 KiB).
     pub response_window_bytes: usize,
     /// Redirects that one fetch follows. Default: 20.
     pub redirects_max: u32,
@@ -119,7 +127,10 @@ impl Default for RuntimeConfig {
             timers_max: 10_000,
             queued_messages_max: 1_000,
             fetches_max: 128,
+            fetches_waiting_max: 10_000,
             request_bytes_max: 64 * MIB,
+            request_stream_bytes_max: 1024 * MIB as u64,
+            request_replay_bytes_max: 16 * MIB,
             response_bytes_max: 1024 * MIB as u64,
             response_window_bytes: 256 * 1024,
             redirects_max: 20,

@@ -19,6 +19,7 @@
 //! ```
 
 mod agent;
+mod body;
 mod clients;
 mod clock;
 mod config;
@@ -36,12 +37,13 @@ mod storage;
 mod virtual_time;
 
 pub use agent::{ConsoleLevel, ConsoleLine};
+pub use body::{BodyReceiver, BodySender, RequestBody, body_channel};
 pub use clients::{ClientInfo, Clients, MessageSource, NoClients};
 pub use config::{RuntimeConfig, ScriptExtensions};
 pub use emitter::{LifecycleEvent, RegistrationState, WorkerState};
 pub use error::{OpenError, RegisterWorkerError};
 pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
-pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
+pub use fetch_event::{FetchEventHandle, FetchEventRequest, FetchEventResult};
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
 pub use runtime::Runtime;
 pub use storage::RuntimeStorage;

@@ -73,6 +73,7 @@ impl Shared {
             fetcher,
             redirects_max: config.redirects_max,
             response_bytes_max: config.response_bytes_max,
+            window_bytes: config.response_window_bytes,
             user_agent: config.user_agent.clone(),
             online: AtomicBool::new(true),
         });

@@ -13,7 +13,9 @@ use futures_util::StreamExt;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use wakeworker::network::OfflineSwitch;
-use wakeworker_quickjs::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
+use wakeworker_quickjs::{
+    AbortHandle, FetchRequest, Fetcher, HttpFetcher, RequestBody, ResponseHead, ResponseSink,
+};
 
 /// The gateway's transport for workers.
 pub(crate) struct GatewayFetcher {
@@ -62,7 +64,7 @@ impl GatewayFetcher {
             Some(query) => format!("{}?{query}", request.url.path()),
             None => request.url.path().to_owned(),
         };
-        let body = if request.body.is_empty() { Body::empty() } else { Body::from(request.body) };
+        let body = request_body(request.body);
         let mut outgoing = Request::builder()
             .method(method)
             .uri(&path)
@@ -89,6 +91,15 @@ impl GatewayFetcher {
 impl std::fmt::Debug for GatewayFetcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("GatewayFetcher").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}
+
+/// A body as the upstreams take it.
+pub(crate) fn request_body(body: RequestBody) -> Body {
+    match body {
+        RequestBody::Bytes(bytes) if bytes.is_empty() => Body::empty(),
+        RequestBody::Bytes(bytes) => Body::from(bytes),
+        RequestBody::Stream(receiver) => Body::new(receiver),
     }
 }
 

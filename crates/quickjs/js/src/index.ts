@@ -13,6 +13,7 @@ import * as fetching from "./fetch.ts";
 import * as formData from "./form-data.ts";
 import * as global from "./global.ts";
 import * as headers from "./headers.ts";
+import * as hostBody from "./host-body.ts";
 import * as navigator from "./navigator.ts";
 import { operationSettled } from "./operations.ts";
 import * as performance from "./performance.ts";
@@ -112,8 +113,11 @@ host.connect({
   timer: runHook(timerFired),
   settled: runHook(operationSettled),
   fetchHead: runHook(fetching.fetchHead),
-  fetchChunk: runHook(fetching.fetchChunk),
   fetchFailed: runHook(fetching.fetchFailed),
+  fetchOver: runHook(fetching.fetchOver),
+  bodyReadable: runHook(hostBody.bodyReadable),
+  bodyWritable: runHook(hostBody.bodyWritable),
+  fetchEventAborted: runHook(extendable.fetchEventAborted),
   listenedTypes: () => jsonStringify(eventTarget.listenedTypes(globalThis)),
   dispatch: runHook(extendable.dispatchFunctionalEvent),
   timedOut: runHook(extendable.eventTimedOut),

@@ -8,6 +8,7 @@ mod realm;
 mod task;
 mod thread;
 mod timers;
+mod traffic;
 
 pub use console::{ConsoleLevel, ConsoleLine};
 pub(crate) use limits::StopReason;

@@ -1,6 +1,7 @@
 //! The default transport: HTTP/1.1 and HTTP/2 over TCP and TLS.
 
 use super::{AbortHandle, FetchRequest, Fetcher, ResponseHead, ResponseSink, is_localhost};
+use crate::body::RequestBody;
 use crate::{OpenError, RuntimeConfig};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -56,7 +57,7 @@ impl Fetcher for HttpFetcher {
                 return AbortHandle::ended();
             }
         };
-        let request = match build(&io.client, request) {
+        let request = match build(request) {
             Ok(request) => request,
             Err(message) => {
                 sink.error(message);
@@ -125,7 +126,7 @@ fn tls() -> Result<rustls::ClientConfig, String> {
     Ok(config)
 }
 
-fn build(client: &reqwest::Client, request: FetchRequest) -> Result<reqwest::Request, String> {
+fn build(request: FetchRequest) -> Result<reqwest::Request, String> {
     let method = reqwest::Method::from_bytes(request.method.as_bytes())
         .map_err(|_| format!("`{}` is no HTTP method", request.method))?;
     let mut built = reqwest::Request::new(method, request.url);
@@ -142,11 +143,13 @@ fn build(client: &reqwest::Client, request: FetchRequest) -> Result<reqwest::Req
         built.headers_mut().append(name, value);
     }
     if !request.body.is_empty() {
-        *built.body_mut() = Some(request.body.into());
+        *built.body_mut() = Some(match request.body {
+            RequestBody::Bytes(bytes) => bytes.into(),
+            RequestBody::Stream(receiver) => reqwest::Body::wrap(receiver),
+        });
     } else if matches!(built.method().as_str(), "POST" | "PUT") {
         built.headers_mut().insert(reqwest::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    let _ = client;
     Ok(built)
 }
 

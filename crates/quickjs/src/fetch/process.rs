@@ -2,11 +2,12 @@
 //! CORS with preflight, redirects, response filtering. Driven by the transport's callbacks; no thread waits.
 
 use super::{
-    AbortHandle, Credentials, FetchOrder, FetchRequest, Fetcher, Flow, Mode, Redirect, ResponseHead,
-    ResponseSink, SinkTarget, cors, is_potentially_trustworthy,
+    AbortHandle, FetchOrder, FetchRequest, Fetcher, Mode, Redirect, ResponseHead, ResponseSink, SinkTarget,
+    cors, is_potentially_trustworthy,
 };
-use bytes::Bytes;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::body::{BodyReceiver, BodySender, RequestBody, body_channel};
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use url::Url;
 
@@ -15,6 +16,8 @@ pub(crate) struct FetchRules {
     pub(crate) fetcher: Arc<dyn Fetcher>,
     pub(crate) redirects_max: u32,
     pub(crate) response_bytes_max: u64,
+    /// Bytes that may wait for a reader before the transport is held back.
+    pub(crate) window_bytes: usize,
     pub(crate) user_agent: String,
     /// False while the host has switched the network off.
     pub(crate) online: AtomicBool,
@@ -34,32 +37,72 @@ pub(crate) struct FilteredHead {
     pub(crate) kind: &'static str,
 }
 
-/// The reader of a fetch.
+/// The reader of a fetch hears one of the two, once.
 pub(crate) trait FetchReader: Send + Sync {
-    fn head(&self, head: FilteredHead);
-    fn chunk(&self, bytes: Bytes);
-    fn end(&self);
-    /// A network error, before or after the head.
+    /// There is a response; dropping `body` aborts the rest.
+    fn head(&self, head: FilteredHead, body: BodyReceiver);
+    /// A network error.
     fn failed(&self, message: String);
-    fn flow(&self) -> &Flow;
 }
 
-/// A running fetch; dropping it aborts.
+/// Something that is dropped when the exchange with the server is over, whoever ended it.
+pub(crate) type Slot = Box<dyn Any + Send>;
+
+/// A fetch that has no answer yet; dropping it aborts.
 pub(crate) struct FetchHandle(Arc<Process>);
+
+impl FetchHandle {
+    /// A way to abort the fetch, also after its answer, that does not keep it alive.
+    pub(crate) fn aborter(&self) -> FetchAbort {
+        FetchAbort(Arc::downgrade(&self.0))
+    }
+}
 
 impl Drop for FetchHandle {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.abort(false);
+    }
+}
+
+/// Aborts a fetch if it is still going on.
+pub(crate) struct FetchAbort(Weak<Process>);
+
+impl FetchAbort {
+    pub(crate) fn abort(&self) {
+        if let Some(process) = self.0.upgrade() {
+            process.abort(true);
+        }
+    }
+}
+
+/// Kept by the reader of the body: when it goes, nobody wants the rest.
+struct Reading(Arc<Process>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.abort(true);
     }
 }
 
 /// Starts a fetch. The reader hears of everything, also of errors found at once.
-pub(crate) fn start(rules: &Arc<FetchRules>, order: FetchOrder, reader: Arc<dyn FetchReader>) -> FetchHandle {
+pub(crate) fn start(
+    rules: &Arc<FetchRules>,
+    order: FetchOrder,
+    reader: Arc<dyn FetchReader>,
+    slot: Option<Slot>,
+) -> FetchHandle {
     let process = Arc::new(Process {
         rules: rules.clone(),
         reader,
-        received: AtomicU64::new(0),
-        state: Mutex::new(State { order, redirects: 0, tainted: false, exchange: None, over: false }),
+        state: Mutex::new(State {
+            order,
+            redirects: 0,
+            tainted: false,
+            body_is_stream: false,
+            exchange: None,
+            slot,
+            stage: Stage::Asking,
+        }),
     });
     process.main_fetch();
     FetchHandle(process)
@@ -68,7 +111,6 @@ pub(crate) fn start(rules: &Arc<FetchRules>, order: FetchOrder, reader: Arc<dyn 
 struct Process {
     rules: Arc<FetchRules>,
     reader: Arc<dyn FetchReader>,
-    received: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -77,8 +119,20 @@ struct State {
     redirects: u32,
     /// The standard's "response tainting" is `cors` or `opaque`: some hop was cross-origin.
     tainted: bool,
+    /// The body had no source from which it could be sent again.
+    body_is_stream: bool,
     exchange: Option<AbortHandle>,
-    over: bool,
+    slot: Option<Slot>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// There is no answer yet.
+    Asking,
+    /// The reader has the head; the body is on its way.
+    Answered,
+    Over,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,25 +146,27 @@ impl Process {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn abort(&self) {
-        self.reader.flow().abort();
+    fn abort(&self, answered_too: bool) {
         let mut state = self.state();
-        state.over = true;
-        let exchange = state.exchange.take();
+        if state.stage == Stage::Answered && !answered_too {
+            return;
+        }
+        state.stage = Stage::Over;
+        let ended = (state.exchange.take(), state.slot.take());
         drop(state);
-        drop(exchange);
+        drop(ended);
     }
 
     fn fail(&self, message: impl Into<String>) {
         let mut state = self.state();
-        if state.over {
+        if state.stage != Stage::Asking {
             return;
         }
-        state.over = true;
+        state.stage = Stage::Over;
         let url = state.order.url.clone();
-        let exchange = state.exchange.take();
+        let ended = (state.exchange.take(), state.slot.take());
         drop(state);
-        drop(exchange);
+        drop(ended);
         self.reader.failed(format!("Failed to fetch {}: {}", without_fragment(&url), message.into()));
     }
 
@@ -146,32 +202,35 @@ impl Process {
     }
 
     fn exchange(self: &Arc<Process>, hop: Hop) {
-        let state = self.state();
-        if state.over {
+        let mut state = self.state();
+        if state.stage != Stage::Asking {
             return;
         }
         let request = match hop {
-            Hop::Main => self.main_request(&state),
+            Hop::Main => self.main_request(&mut state),
             Hop::Preflight => preflight_request(&state.order),
         };
         drop(state);
-        let target = Arc::new(HopTarget {
-            process: Arc::downgrade(self),
-            hop,
-            idle: Flow::new(usize::MAX),
-            reader: self.reader.clone(),
-            finished: AtomicBool::new(false),
-        });
-        let handle = self.rules.fetcher.fetch(request, ResponseSink::new(target.clone()));
+        let target =
+            Arc::new(HopTarget { process: Arc::downgrade(self), hop, finished: AtomicBool::new(false) });
+        let sink = ResponseSink::new(target.clone(), self.rules.response_bytes_max);
+        let handle = self.rules.fetcher.fetch(request, sink);
         let mut state = self.state();
         // The transport may have answered already, and the answer may have started the next hop.
-        let stale = state.over || target.finished.load(Ordering::Acquire);
+        let stale = state.stage == Stage::Over || target.finished.load(Ordering::Acquire);
         let drop_later = if stale { Some(handle) } else { state.exchange.replace(handle) };
         drop(state);
         drop(drop_later);
     }
 
-    fn main_request(&self, state: &State) -> FetchRequest {
+    fn main_request(&self, state: &mut State) -> FetchRequest {
+        let body = match &mut state.order.body {
+            RequestBody::Bytes(bytes) => RequestBody::Bytes(bytes.clone()),
+            stream @ RequestBody::Stream(_) => {
+                state.body_is_stream = true;
+                std::mem::take(stream)
+            }
+        };
         let order = &state.order;
         let mut headers = order.headers.clone();
         let has = |headers: &[(String, String)], name: &str| {
@@ -193,7 +252,7 @@ impl Process {
             method: order.method.clone(),
             url: order.url.clone(),
             headers,
-            body: order.body.clone(),
+            body,
             destination: order.destination,
         }
     }
@@ -212,10 +271,11 @@ impl Process {
         }
     }
 
-    fn main_answered(self: &Arc<Process>, head: ResponseHead) {
-        let state = self.state();
-        if state.over {
-            return;
+    /// Hands the response to the reader and says where its body goes, unless another hop follows.
+    fn main_answered(self: &Arc<Process>, head: ResponseHead) -> Option<BodySender> {
+        let mut state = self.state();
+        if state.stage != Stage::Asking {
+            return None;
         }
         let order = &state.order;
         let location =
@@ -224,12 +284,14 @@ impl Process {
             match order.redirect {
                 Redirect::Error => {
                     drop(state);
-                    return self.fail("the server redirects, and the request's redirect mode is `error`");
+                    self.fail("the server redirects, and the request's redirect mode is `error`");
+                    return None;
                 }
                 Redirect::Manual => {}
                 Redirect::Follow => {
                     drop(state);
-                    return self.redirect(&head, &location);
+                    self.redirect(&head, &location);
+                    return None;
                 }
             }
         }
@@ -238,11 +300,24 @@ impl Process {
             && let Err(message) = cors::check(&head, &order.origin, order.credentials)
         {
             drop(state);
-            return self.fail(message);
+            self.fail(message);
+            return None;
         }
         let filtered = filter(&state, head);
+        state.stage = Stage::Answered;
         drop(state);
-        self.reader.head(filtered);
+        let (sender, mut body) = body_channel(self.rules.window_bytes);
+        body.keep(Reading(self.clone()));
+        self.reader.head(filtered, body);
+        Some(sender)
+    }
+
+    fn over(&self) {
+        let mut state = self.state();
+        state.stage = Stage::Over;
+        let ended = (state.exchange.take(), state.slot.take());
+        drop(state);
+        drop(ended);
     }
 
     /// HTTP-redirect fetch.
@@ -279,12 +354,18 @@ impl Process {
             drop(state);
             return self.fail("the server redirects to a URL with credentials on another origin");
         }
+        let sent_stream = state.body_is_stream;
         let order = &mut state.order;
         let becomes_get = (matches!(head.status, 301 | 302) && order.method == "POST")
             || (head.status == 303 && !matches!(order.method.as_str(), "GET" | "HEAD"));
+        if sent_stream && head.status != 303 {
+            drop(state);
+            return self
+                .fail("the server redirects a request whose body is a stream, which cannot be sent again");
+        }
         if becomes_get {
             order.method = "GET".to_owned();
-            order.body = Bytes::new();
+            order.body = RequestBody::default();
             order.headers.retain(|(name, _)| {
                 ![
                     "content-encoding",
@@ -343,7 +424,7 @@ fn preflight_request(order: &FetchOrder) -> FetchRequest {
         method: "OPTIONS".to_owned(),
         url: order.url.clone(),
         headers,
-        body: Bytes::new(),
+        body: RequestBody::default(),
         destination: order.destination,
     }
 }
@@ -372,9 +453,7 @@ fn without_fragment(url: &Url) -> String {
 struct HopTarget {
     // Weak: a transport that keeps its sink for ever must not keep the fetch.
     process: Weak<Process>,
-    reader: Arc<dyn FetchReader>,
     hop: Hop,
-    idle: Flow,
     finished: AtomicBool,
 }
 
@@ -386,87 +465,36 @@ impl HopTarget {
 }
 
 impl SinkTarget for HopTarget {
-    fn head(&self, head: ResponseHead) {
-        let Some(process) = self.process() else { return };
-        let redirects = matches!(head.status, 301 | 302 | 303 | 307 | 308)
-            && head.get("location").is_some()
-            && process.state().order.redirect == Redirect::Follow;
+    fn head(&self, head: ResponseHead) -> Option<BodySender> {
+        let process = self.process()?;
         if self.hop == Hop::Preflight {
             self.finished.store(true, Ordering::Release);
             process.preflight_answered(&head);
-        } else {
-            if redirects {
-                self.finished.store(true, Ordering::Release);
-            }
-            process.main_answered(head);
+            return None;
+        }
+        let redirects = matches!(head.status, 301 | 302 | 303 | 307 | 308)
+            && head.get("location").is_some()
+            && process.state().order.redirect == Redirect::Follow;
+        if redirects {
+            self.finished.store(true, Ordering::Release);
+        }
+        process.main_answered(head)
+    }
+
+    fn failed(&self, message: String) {
+        if let Some(process) = self.process() {
+            self.finished.store(true, Ordering::Release);
+            process.fail(message);
         }
     }
 
-    fn chunk(&self, bytes: Bytes) {
-        let Some(process) = self.process() else { return };
-        let received = process.received.fetch_add(bytes.len() as u64, Ordering::AcqRel) + bytes.len() as u64;
-        if received > process.rules.response_bytes_max {
-            let limit = process.rules.response_bytes_max;
-            return process.fail(format!("the response is larger than the limit of {limit} bytes"));
-        }
-        if !process.state().over {
-            self.reader.chunk(bytes);
+    fn over(&self) {
+        if let Some(process) = self.process() {
+            process.over();
         }
     }
 
-    fn end(&self) {
-        let Some(process) = self.process() else { return };
-        self.finished.store(true, Ordering::Release);
-        let mut state = process.state();
-        if !state.over {
-            state.over = true;
-            drop(state);
-            self.reader.end();
-        }
-    }
-
-    fn error(&self, message: String) {
-        let Some(process) = self.process() else { return };
-        self.finished.store(true, Ordering::Release);
-        process.fail(message);
-    }
-
-    fn flow(&self) -> &Flow {
-        // The body of a preflight or redirect is nobody's: it never holds the transport back.
-        if self.hop == Hop::Preflight { &self.idle } else { self.reader.flow() }
-    }
-}
-
-/// Reads the words of the Fetch standard as a script's request gives them.
-impl FetchOrder {
-    /// `mode` by name; unknown names are refused.
-    pub(crate) fn mode(name: &str) -> Result<Mode, String> {
-        match name {
-            "cors" | "" => Ok(Mode::Cors),
-            "no-cors" => Ok(Mode::NoCors),
-            "same-origin" => Ok(Mode::SameOrigin),
-            "navigate" => Ok(Mode::Navigate),
-            other => Err(format!("the request mode `{other}` is not known")),
-        }
-    }
-
-    /// `credentials` by name.
-    pub(crate) fn credentials(name: &str) -> Result<Credentials, String> {
-        match name {
-            "omit" => Ok(Credentials::Omit),
-            "same-origin" | "" => Ok(Credentials::SameOrigin),
-            "include" => Ok(Credentials::Include),
-            other => Err(format!("the credentials mode `{other}` is not known")),
-        }
-    }
-
-    /// `redirect` by name.
-    pub(crate) fn redirect(name: &str) -> Result<Redirect, String> {
-        match name {
-            "follow" | "" => Ok(Redirect::Follow),
-            "error" => Ok(Redirect::Error),
-            "manual" => Ok(Redirect::Manual),
-            other => Err(format!("the redirect mode `{other}` is not known")),
-        }
+    fn is_over(&self) -> bool {
+        self.process().is_none_or(|process| process.state().stage == Stage::Over)
     }
 }

@@ -5,13 +5,13 @@ use super::register::gone;
 use super::scope;
 use crate::agent::host::fetch_import;
 use crate::agent::{State, Worker, lock};
+use crate::body::RequestBody;
 use crate::emitter::RegistrationState;
 use crate::error::RegisterWorkerError;
 use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
 use crate::mime;
 use crate::script::Script;
 use crate::shared::Shared;
-use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,7 +152,7 @@ impl Shared {
                 ("service-worker".to_owned(), "script".to_owned()),
                 ("cache-control".to_owned(), "max-age=0".to_owned()),
             ],
-            body: Bytes::new(),
+            body: RequestBody::default(),
             mode: Mode::SameOrigin,
             credentials: Credentials::SameOrigin,
             redirect: Redirect::Manual,

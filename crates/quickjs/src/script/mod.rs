@@ -9,4 +9,4 @@ mod value;
 pub(crate) use bytecode::{Bytecode, compile, compile_native, run};
 pub(crate) use cache::{BytecodeCache, Script, bundle};
 pub(crate) use memory::{LimitedAllocator, MemoryUse};
-pub(crate) use value::{Buffer, Text, describe_exception, new_buffer};
+pub(crate) use value::{Buffer, BufferPart, Text, describe_exception, new_buffer};

@@ -95,11 +95,11 @@ fn random_bytes(realm: &Realm, length: usize) -> std::result::Result<Answer, Hos
         realm.random_draws.set(draw + 1);
         // The wall clock tells the runs of one worker apart.
         let name = [realm.worker.id.0, time.wall().0.cast_unsigned(), draw];
-        return Ok(Answer::Bytes(time.random_bytes(name, length)));
+        return Ok(Answer::Bytes(time.random_bytes(name, length).into()));
     }
     let mut bytes = vec![0; length];
     match getrandom::fill(&mut bytes) {
-        Ok(()) => Ok(Answer::Bytes(bytes)),
+        Ok(()) => Ok(Answer::Bytes(bytes.into())),
         Err(error) => {
             Err(HostError::new("OperationError", format!("the system gave no random bytes: {error}")))
         }

@@ -3,11 +3,11 @@
 use super::super::realm::Realm;
 use super::super::task::HostError;
 use super::{HostObject, throw};
+use crate::body::RequestBody;
 use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
 use crate::mime;
 use crate::script::{Script, Text, run};
 use ::url::Url;
-use bytes::Bytes;
 use rquickjs::{Ctx, Result};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub(crate) fn fetch_import(
         method: "GET".to_owned(),
         url: parsed,
         headers: Vec::new(),
-        body: Bytes::new(),
+        body: RequestBody::default(),
         mode: Mode::NoCors,
         credentials: Credentials::Include,
         redirect: Redirect::Follow,

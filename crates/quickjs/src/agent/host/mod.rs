@@ -1,6 +1,7 @@
 //! The `__host` object: the functions of `js/src/host.d.ts`, one file per subject.
 
 mod basics;
+mod bodies;
 mod caches;
 mod events;
 mod fetch;
@@ -11,7 +12,7 @@ mod sync;
 mod text;
 mod url;
 
-pub(crate) use fetch::BodyGate;
+pub(crate) use fetch::begin_waiting_fetches;
 pub(crate) use imports::fetch_import;
 pub(crate) use text::Decoder;
 
@@ -30,6 +31,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     url::install(&host)?;
     imports::install(&host, realm)?;
     fetch::install(&host, realm)?;
+    bodies::install(&host, realm)?;
     events::install(&host, realm)?;
     registration::install(&host, realm)?;
     sync::install(&host, realm)?;
@@ -61,7 +63,7 @@ pub(crate) enum Answer {
     Boolean(bool),
     Number(f64),
     Text(String),
-    Bytes(Vec<u8>),
+    Bytes(bytes::Bytes),
 }
 
 impl Answer {
