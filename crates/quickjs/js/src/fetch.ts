@@ -39,7 +39,8 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
   const record = requestRecord(request);
   const id = drawId();
   return await new Promise((resolve, reject) => {
-    // Weak after the answer: a body that nobody holds any more is given up.
+    // Both are let go of with the answer: a response that nobody holds any more gives up its exchange.
+    let asking: { resolve: (response: unknown) => void; reject: (error: unknown) => void } | null = { resolve, reject };
     let body: WeakRef<HostBody> | null = null;
     const finished = (): void => {
       pending.delete(id);
@@ -49,21 +50,22 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
     const abort = (): void => {
       finished();
       host.fetchAbort(id);
-      if (body === null) reject(signal.reason);
-      else body.deref()?.fail(signal.reason);
+      asking?.reject(signal.reason);
+      body?.deref()?.fail(signal.reason);
     };
     pending.set(id, {
       head(response) {
         const source = new HostBody(id, finished);
         body = new WeakRef(source);
         const hasBody = record.method !== "HEAD" && ![101, 103, 204, 205, 304].includes(response.status);
-        resolve(makeResponse({ ...response, body: hasBody ? Body.fromSource(source) : null }, true));
+        asking?.resolve(makeResponse({ ...response, body: hasBody ? Body.fromSource(source) : null }, true));
+        asking = null;
         // Without a body nobody will ever pull, and the operation ends here.
         if (!hasBody) source.cancel();
       },
       failed(message) {
         finished();
-        reject(new TypeError(`fetch of ${record.url} failed: ${message}`));
+        asking?.reject(new TypeError(`fetch of ${record.url} failed: ${message}`));
       },
       over: finished,
     });

@@ -19,6 +19,8 @@ export class HostBody implements ChunkSource {
   #ended = false;
   #wake: (() => void) | null = null;
   #onEnd: () => void;
+  // Not the body itself: the engine forgets a registration whose token goes with its target.
+  #token = {};
 
   static {
     wake = (body) => {
@@ -31,7 +33,7 @@ export class HostBody implements ChunkSource {
   constructor(id: number, onEnd: () => void) {
     this.#id = id;
     this.#onEnd = onEnd;
-    unread.register(this, id, this);
+    unread.register(this, id, this.#token);
   }
 
   async pull(): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -84,14 +86,14 @@ export class HostBody implements ChunkSource {
     if (this.#ended || this.#failure !== null) return null;
     this.#ended = true;
     waiting.delete(this.#id);
-    unread.unregister(this);
+    unread.unregister(this.#token);
     return this.#id;
   }
 
   #end(): void {
     this.#ended = true;
     waiting.delete(this.#id);
-    unread.unregister(this);
+    unread.unregister(this.#token);
     this.#onEnd();
   }
 }
