@@ -5,7 +5,6 @@
 //! point is due a little after the next one, and would fire on every second. Therefore the grid moves forward by as much
 //! as the events that fired on it took, or as the machine was late: what fired together is due together again, on a point.
 
-use crate::entry::Slot;
 use crate::time::Moment;
 use crate::{CoalescePolicy, Config, LastRound, Now};
 
@@ -120,8 +119,8 @@ impl Grid {
     }
 }
 
-/// Where an entry whose events are `spacing_ms` apart belongs in the schedule; the lane is for the caller to say.
-pub(crate) fn slot(policy: CoalescePolicy, spacing_ms: u64) -> Slot {
+/// Which class an entry belongs to whose events are `spacing_ms` apart, and its slack in milliseconds.
+pub(crate) fn class_and_slack(policy: CoalescePolicy, spacing_ms: u64) -> (u8, u32) {
     let (aligns, percent) = match policy {
         CoalescePolicy::Exact => (false, 0),
         CoalescePolicy::Slack { percent } => (false, percent),
@@ -131,10 +130,9 @@ pub(crate) fn slot(policy: CoalescePolicy, spacing_ms: u64) -> Slot {
     let class = ROUND_PERIODS_MS.iter().rev().find(round).filter(|_| aligns && spacing_ms > 0);
     let class = class.and_then(|period| ROUND_PERIODS_MS.iter().position(|other| other == period));
     let slack = crate::retry::scale_percent(spacing_ms, percent).min(SLACK_MAX_MS);
-    Slot {
-        class: class.map_or(UNALIGNED, |index| index as u8),
-        slack_ms: if class.is_some() { 0 } else { u32::try_from(slack).unwrap_or(u32::MAX) },
-        lane: 0,
+    match class {
+        Some(index) => (index as u8, 0),
+        None => (UNALIGNED, u32::try_from(slack).unwrap_or(u32::MAX)),
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn obstacles(engine: &Engine, entry: &Entry, now: Now, mut found: imp
     match entry.phase {
         Phase::Pending => {}
         Phase::Firing(attempt) => found(Reason::InFlight { attempt }), // R63
-        Phase::Waiting(due) if due > now.mono => found(match entry.attempts {
+        Phase::Waiting(due) if due > now.mono => found(match entry.attempts() {
             0 if entry.kind == SyncKind::BackgroundSync => {
                 Reason::NotYet { remaining_ms: due.ms_since(now.mono) }
             } // R247
@@ -22,7 +22,7 @@ pub(crate) fn obstacles(engine: &Engine, entry: &Entry, now: Now, mut found: imp
             }
         }),
         Phase::Waiting(_) => {}
-        Phase::Scheduled(_) | Phase::Held => periodic::waits(engine, entry, now, &mut found),
+        Phase::Scheduled(..) | Phase::Held => periodic::waits(engine, entry, now, &mut found),
     }
     let mut held_by_facts = false;
     facts(engine, entry, now, |reason| {

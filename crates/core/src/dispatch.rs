@@ -68,7 +68,7 @@ pub(crate) fn begin(
     let Some(worker) = engine.workers.get(&entry.owner) else { return };
     let Some(active) = worker.record.active else { return };
     let storage_key = worker.record.storage_key.clone();
-    let attempt_number = entry.attempts.saturating_add(1);
+    let attempt_number = entry.attempts().saturating_add(1);
     let kind = entry.kind;
     let last_chance = kind == SyncKind::BackgroundSync && one_shot::is_last_chance(engine, now, id, entry);
     let dispatch = Dispatch {
@@ -88,7 +88,7 @@ pub(crate) fn begin(
     let attempt = engine.begin_attempt(now, Some(id), requests, dispatch, step);
     engine.enter_phase(id, Phase::Firing(attempt));
     if let Some(entry) = engine.entries.get_mut(&id) {
-        entry.interrupted_starts = entry.interrupted_starts.saturating_add(1); // until it ends (R169)
+        entry.set_interrupted_starts(entry.interrupted_starts().saturating_add(1)); // until it ends (R169)
     }
     engine.count_event(&storage_key, now);
     if kind == SyncKind::PeriodicSync {

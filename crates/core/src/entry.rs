@@ -27,25 +27,39 @@ pub(crate) struct Entry {
     pub(crate) counts_from: Moment,
     last_success: PackedTime,
     pub(crate) phase: Phase,
-    pub(crate) attempts: u32,
-    pub(crate) interrupted_starts: u32,
     pub(crate) attempts_max: u32,
-    /// Periodic, while scheduled: where in the schedule it is.
-    pub(crate) slot: Slot,
     pub(crate) kind: SyncKind,
     pub(crate) conditions: Conditions,
     pub(crate) reregistered_while_firing: bool,
     rare: Option<Box<Rare>>,
 }
 
-/// The place of a periodic entry in the schedule, beside its time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The place of a periodic entry in the schedule, beside its time. Bytes, so that it fits beside the time in a [`Phase`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// How much later than its time it may fire, if its interval is not a round one.
-    pub(crate) slack_ms: u32,
-    pub(crate) lane: u16,
+    slack_ms: [u8; 4],
+    lane: [u8; 2],
+    class: u8,
+}
+
+impl Slot {
+    pub(crate) fn new(class: u8, slack_ms: u32, lane: u16) -> Slot {
+        Slot { slack_ms: slack_ms.to_ne_bytes(), lane: lane.to_ne_bytes(), class }
+    }
+
     /// Index of the round period that its interval is a multiple of.
-    pub(crate) class: u8,
+    pub(crate) fn class(self) -> u8 {
+        self.class
+    }
+
+    /// How much later than its time it may fire, if its interval is not a round one.
+    pub(crate) fn slack_ms(self) -> u32 {
+        u32::from_ne_bytes(self.slack_ms)
+    }
+
+    pub(crate) fn lane(self) -> u16 {
+        u16::from_ne_bytes(self.lane)
+    }
 }
 
 /// The state, without what the record says already: `firing` and `reregisteredWhileFiring` differ by its flag.
@@ -57,7 +71,7 @@ pub(crate) enum Phase {
     /// A delay is running.
     Waiting(Monotonic),
     /// Periodic: fires in a round at or after this moment.
-    Scheduled(Moment),
+    Scheduled(Moment, Slot),
     /// Periodic: something about its origin or worker registration must change first.
     Held,
 }
@@ -65,6 +79,8 @@ pub(crate) enum Phase {
 /// What few entries have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Rare {
+    attempts: u32,
+    interrupted_starts: u32,
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
     network: Option<NetworkId>,
@@ -125,6 +141,8 @@ impl Entry {
             }
         };
         let rare = Rare {
+            attempts: record.attempts,
+            interrupted_starts: record.interrupted_starts,
             not_before: record.not_before,
             not_after: record.not_after,
             network: record.network,
@@ -139,10 +157,7 @@ impl Entry {
             counts_from: now.moment_of(anchor),
             last_success: PackedTime::new(last_success),
             phase: Phase::Pending,
-            attempts: record.attempts,
-            interrupted_starts: record.interrupted_starts,
             attempts_max: record.attempts_max,
-            slot: Slot::default(),
             kind,
             conditions: record.conditions,
             reregistered_while_firing: record.reregistered_while_firing,
@@ -165,8 +180,8 @@ impl Entry {
                 },
             },
             registered_at: self.registered_at,
-            attempts: self.attempts,
-            interrupted_starts: self.interrupted_starts,
+            attempts: self.attempts(),
+            interrupted_starts: self.interrupted_starts(),
             attempts_max: self.attempts_max,
             not_before: self.not_before(),
             not_after: self.not_after(),
@@ -182,6 +197,28 @@ impl Entry {
 
     pub(crate) fn set_last_success(&mut self, time: Timestamp) {
         self.last_success = PackedTime::new(Some(time));
+    }
+
+    /// Finished attempts that failed.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.attempts)
+    }
+
+    pub(crate) fn set_attempts(&mut self, attempts: u32) {
+        if self.attempts() != attempts {
+            self.change_rare(|rare| rare.attempts = attempts);
+        }
+    }
+
+    /// Attempts that have begun and were not seen to end.
+    pub(crate) fn interrupted_starts(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.interrupted_starts)
+    }
+
+    pub(crate) fn set_interrupted_starts(&mut self, times: u32) {
+        if self.interrupted_starts() != times {
+            self.change_rare(|rare| rare.interrupted_starts = times);
+        }
     }
 
     pub(crate) fn not_before(&self) -> Option<Timestamp> {

@@ -150,7 +150,7 @@ fn state(engine: &Engine, entry: &Entry, storage_key: &StorageKey, now: Now) -> 
         Phase::Firing(_) => SyncState::Firing,
         Phase::Waiting(due) if due > now.mono => SyncState::Waiting,
         Phase::Held if suspended() => SyncState::Suspended, // R113
-        Phase::Waiting(_) | Phase::Scheduled(_) | Phase::Held => SyncState::Pending,
+        Phase::Waiting(_) | Phase::Scheduled(..) | Phase::Held => SyncState::Pending,
     }
 }
 

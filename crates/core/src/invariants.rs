@@ -35,8 +35,8 @@ impl Engine {
                     assert_eq!(in_flight, Some(Some(*id)), "firing without an attempt");
                     *firing += u32::from(entry.kind == SyncKind::PeriodicSync);
                 }
-                Phase::Scheduled(since) => {
-                    assert!(self.schedule.holds_periodic(since, entry.slot, *id), "round not scheduled");
+                Phase::Scheduled(since, slot) => {
+                    assert!(self.schedule.holds_periodic(since, slot, *id), "round not scheduled");
                     scheduled += 1;
                 }
                 Phase::Held => {
@@ -49,7 +49,7 @@ impl Engine {
                 expiries += 1;
             }
             assert!(
-                entry.kind == SyncKind::PeriodicSync || entry.attempts < entry.attempts_max,
+                entry.kind == SyncKind::PeriodicSync || entry.attempts() < entry.attempts_max,
                 "an entry out of attempts is removed (R78)"
             );
         }

@@ -66,19 +66,19 @@ pub(crate) fn attempt_ended(
     match outcome {
         AttemptOutcome::NotDispatched => {
             // R54, D11: not counted, as if it had not been chosen.
-            entry.interrupted_starts = entry.interrupted_starts.saturating_sub(1);
+            entry.set_interrupted_starts(entry.interrupted_starts().saturating_sub(1));
         }
-        _ => entry.interrupted_starts = 0,
+        _ => entry.set_interrupted_starts(0),
     }
     if fires_again {
         // 4, 5: `reregisteredWhileFiring` → `pending` with any result, counting anew (R68, R69, D3).
         entry.reregistered_while_firing = false;
-        entry.attempts = 0;
+        entry.set_attempts(0);
     } else if matches!(outcome, AttemptOutcome::Failed { .. }) {
-        entry.attempts += 1;
-        let out_of_attempts = entry.attempts >= entry.attempts_max;
+        entry.set_attempts(entry.attempts() + 1);
+        let out_of_attempts = entry.attempts() >= entry.attempts_max;
         if !dispatch.last_chance && !out_of_attempts {
-            let delay_ms = retry::delay_ms(&engine.config, id, entry.attempts);
+            let delay_ms = retry::delay_ms(&engine.config, id, entry.attempts());
             // R247: an event that took long must not push its retry beyond the latest time.
             let left_ms = entry.expires().map_or(u64::MAX, |expires| expires.ms_since(now.mono));
             next_attempt_ms = Some(delay_ms.min(left_ms)).filter(|&ms| ms > 0);
@@ -128,7 +128,7 @@ pub(crate) fn expired(engine: &mut Engine, now: Now, id: SyncRegistrationId, ste
 
 /// Whether no attempt would follow the next one if it failed (R79, R82).
 pub(crate) fn is_last_chance(engine: &Engine, now: Now, id: SyncRegistrationId, entry: &Entry) -> bool {
-    let attempt_number = entry.attempts.saturating_add(1);
+    let attempt_number = entry.attempts().saturating_add(1);
     let too_late = entry.expires().is_some_and(|expires| {
         now.mono.plus_ms(retry::delay_ms(&engine.config, id, attempt_number)) > expires
     });
@@ -147,7 +147,7 @@ pub(crate) fn restore(
     let before = entry.record(id);
     // A record that claims to be out of attempts has at least its last one left: it was never removed.
     entry.attempts_max = entry.attempts_max.max(1);
-    entry.attempts = entry.attempts.min(entry.attempts_max - 1);
+    entry.set_attempts(entry.attempts().min(entry.attempts_max - 1));
     let expires = entry.expires();
     if let Some(attempt) = running {
         entry.phase = Phase::Firing(attempt);
@@ -158,22 +158,22 @@ pub(crate) fn restore(
     if entry.reregistered_while_firing {
         // The event that was running is gone; the wish that came during it is fresh (R30, D3).
         entry.reregistered_while_firing = false;
-        entry.attempts = 0;
+        entry.set_attempts(0);
     }
-    let times = entry.interrupted_starts;
+    let times = entry.interrupted_starts();
     let mut crashed = None;
     if times >= engine.config.interrupted_starts_max {
         // R169, design decision 9: a worker that takes the process down with it must not do so for ever.
-        entry.interrupted_starts = 0;
-        entry.attempts += 1;
-        let delay_ms = retry::delay_ms(&engine.config, id, entry.attempts);
-        let next_attempt_ms = (entry.attempts < entry.attempts_max).then_some(delay_ms);
+        entry.set_interrupted_starts(0);
+        entry.set_attempts(entry.attempts() + 1);
+        let delay_ms = retry::delay_ms(&engine.config, id, entry.attempts());
+        let next_attempt_ms = (entry.attempts() < entry.attempts_max).then_some(delay_ms);
         entry.set_not_before(next_attempt_ms.map(|ms| now.wall.plus_ms(ms)));
         crashed = Some(next_attempt_ms);
     }
     // R168: `pending` fires at start, a back-off goes on. D30: a clock that was set back delays by one full delay at most.
     let remaining_ms = entry.not_before().map_or(0, |not_before| {
-        let longest_ms = match entry.attempts {
+        let longest_ms = match entry.attempts() {
             0 => not_before.ms_since(entry.registered_at), // R247
             attempts => retry::longest_delay_ms(&engine.config, attempts),
         };
@@ -304,7 +304,7 @@ fn renew(engine: &mut Engine, now: Now, id: SyncRegistrationId, options: &OneSho
     engine.leave_phase(id);
     let Some(entry) = engine.entries.get_mut(&id) else { return };
     entry.phase = Phase::Held; // It is in no set until it enters its new state.
-    entry.attempts = 0;
+    entry.set_attempts(0);
     entry.conditions = options.conditions;
     match options.earliest_ms {
         0 => {

@@ -12,12 +12,11 @@ impl Engine {
         self.leave_phase(id);
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.phase = phase;
-        let slot = entry.slot;
         let Some(gate) = self.entries.get(&id).map(|entry| self.gate_of(entry)) else { return };
         match phase {
             Phase::Pending => drop(self.ready.entry(gate).or_default().insert(id)),
             Phase::Waiting(due) => self.schedule.add_delay(gate, due, id),
-            Phase::Scheduled(since) => self.schedule.add_periodic(since, slot, id),
+            Phase::Scheduled(since, slot) => self.schedule.add_periodic(since, slot, id),
             Phase::Firing(_) | Phase::Held => {}
         }
     }
@@ -25,7 +24,7 @@ impl Engine {
     /// Takes an entry out of the set of its state; it must be put into another or removed.
     pub(crate) fn leave_phase(&mut self, id: SyncRegistrationId) {
         let Some(entry) = self.entries.get(&id) else { return };
-        let (phase, slot, gate) = (entry.phase, entry.slot, self.gate_of(entry));
+        let (phase, gate) = (entry.phase, self.gate_of(entry));
         match phase {
             Phase::Pending => {
                 if let Some(ready) = self.ready.get_mut(&gate) {
@@ -33,7 +32,7 @@ impl Engine {
                 }
             }
             Phase::Waiting(due) => self.schedule.remove_delay(gate, due, id),
-            Phase::Scheduled(since) => self.schedule.remove_periodic(since, slot, id),
+            Phase::Scheduled(since, slot) => self.schedule.remove_periodic(since, slot, id),
             Phase::Firing(_) | Phase::Held => {}
         }
     }

@@ -19,14 +19,14 @@ impl Engine {
         running: &BTreeMap<SyncRegistrationId, AttemptId>,
         step: &mut Step,
     ) {
-        let mut entries = Vec::with_capacity(records.len());
         let mut pending: BTreeMap<Gate, Vec<SyncRegistrationId>> = BTreeMap::new();
         let mut marked = Vec::new();
-        for record in records {
+        // An entry is smaller than its record, so that the list of records becomes the list of entries in place.
+        let place = |record: SyncRegistration| {
             let id = record.id;
             self.know_id(id.0);
             if !self.index_restored(record.worker_registration, id) {
-                continue; // Its owner could not be read.
+                return None; // Its owner could not be read.
             }
             let plain = is_plain(&record) && !running.contains_key(&id);
             let mut entry = Entry::new(record, now);
@@ -41,8 +41,9 @@ impl Engine {
                 _ => marked.push(id),
             }
             self.periodic_entries += usize::from(entry.kind == SyncKind::PeriodicSync);
-            entries.push((id, entry));
-        }
+            Some((id, entry))
+        };
+        let entries: Vec<(SyncRegistrationId, Entry)> = records.into_iter().filter_map(place).collect();
         // Building the trees at once leaves no gaps in their nodes.
         self.entries = entries.into_iter().collect();
         self.ready = pending.into_iter().map(|(gate, ids)| (gate, ids.into_iter().collect())).collect();

@@ -166,18 +166,18 @@ impl Schedule {
 
     /// A periodic entry fires in a round at or after `since`.
     pub(crate) fn add_periodic(&mut self, since: Moment, slot: Slot, sync: SyncRegistrationId) {
-        let Some(lane) = self.lanes.get_mut(usize::from(slot.lane)) else { return };
-        lane.classes[usize::from(slot.class)].insert((since, sync));
-        if slot.class == UNALIGNED {
-            lane.latest.insert((since.plus_ms(slot.slack_ms.into()), sync));
+        let Some(lane) = self.lanes.get_mut(usize::from(slot.lane())) else { return };
+        lane.classes[usize::from(slot.class())].insert((since, sync));
+        if slot.class() == UNALIGNED {
+            lane.latest.insert((since.plus_ms(slot.slack_ms().into()), sync));
         }
     }
 
     pub(crate) fn remove_periodic(&mut self, since: Moment, slot: Slot, sync: SyncRegistrationId) {
-        let Some(lane) = self.lanes.get_mut(usize::from(slot.lane)) else { return };
-        lane.classes[usize::from(slot.class)].remove(&(since, sync));
-        if slot.class == UNALIGNED {
-            lane.latest.remove(&(since.plus_ms(slot.slack_ms.into()), sync));
+        let Some(lane) = self.lanes.get_mut(usize::from(slot.lane())) else { return };
+        lane.classes[usize::from(slot.class())].remove(&(since, sync));
+        if slot.class() == UNALIGNED {
+            lane.latest.remove(&(since.plus_ms(slot.slack_ms().into()), sync));
         }
     }
 
@@ -235,10 +235,10 @@ impl Schedule {
 
     /// Forgets the latest moment of an entry that [`Schedule::take_eligible`] took.
     pub(crate) fn forget_latest(&mut self, since: Moment, slot: Slot, sync: SyncRegistrationId) {
-        if let Some(lane) = self.lanes.get_mut(usize::from(slot.lane))
-            && slot.class == UNALIGNED
+        if let Some(lane) = self.lanes.get_mut(usize::from(slot.lane()))
+            && slot.class() == UNALIGNED
         {
-            lane.latest.remove(&(since.plus_ms(slot.slack_ms.into()), sync));
+            lane.latest.remove(&(since.plus_ms(slot.slack_ms().into()), sync));
         }
     }
 
@@ -255,10 +255,10 @@ impl Schedule {
     }
 
     pub(crate) fn holds_periodic(&self, since: Moment, slot: Slot, sync: SyncRegistrationId) -> bool {
-        self.lanes.get(usize::from(slot.lane)).is_some_and(|lane| {
-            let latest = (since.plus_ms(slot.slack_ms.into()), sync);
-            lane.classes[usize::from(slot.class)].contains(&(since, sync))
-                && (slot.class != UNALIGNED || lane.latest.contains(&latest))
+        self.lanes.get(usize::from(slot.lane())).is_some_and(|lane| {
+            let latest = (since.plus_ms(slot.slack_ms().into()), sync);
+            lane.classes[usize::from(slot.class())].contains(&(since, sync))
+                && (slot.class() != UNALIGNED || lane.latest.contains(&latest))
         })
     }
 

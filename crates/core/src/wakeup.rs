@@ -98,7 +98,7 @@ impl Engine {
     fn delay_reason(&self, id: SyncRegistrationId) -> WakeupReason {
         let first = self.entries.get(&id).is_some_and(|entry| {
             matches!(entry.phase, Phase::Waiting(_))
-                && entry.attempts == 0
+                && entry.attempts() == 0
                 && entry.kind == SyncKind::BackgroundSync
         });
         if first { WakeupReason::EarliestReached(id) } else { WakeupReason::RetryDue(id) }

@@ -1,6 +1,7 @@
 //! Unmodified libraries over IndexedDB, and random programs compared with fake-indexeddb.
 //!
-//! `SEED=n PROGRAMS=m` in the environment pick the random programs; `TRACED=1` shows where one stops.
+//! `SEED=n PROGRAMS=m` in the environment pick the random programs; `TRACED=1` shows where one stops. Long runs:
+//! `scripts/differential`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +12,10 @@ use std::time::Duration;
 use support::npm;
 use wakeworker_quickjs::{EvalOptions, Runtime};
 
+/// Of every test run.
 const PROGRAMS: u32 = 150;
+/// With one runtime.
+const BATCH: u32 = 500;
 
 /// Evaluates a bundle of `tests/indexeddb_libraries` after `assert.js`; it must end with `done:`.
 fn passes(entry: &str, prelude: &str, timeout: Duration) {
@@ -41,11 +45,16 @@ fn libraries_do_their_basic_work() {
 #[test]
 fn random_programs_see_what_they_see_on_fake_indexeddb() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u32>().unwrap());
-    let prelude = format!(
-        "const FIRST_SEED = {}, PROGRAMS = {}, TRACED = {};",
-        number("SEED").unwrap_or(1),
-        number("PROGRAMS").unwrap_or(if number("SEED").is_some() { 1 } else { PROGRAMS }),
-        std::env::var("TRACED").is_ok(),
-    );
-    passes("differential.js", &prelude, Duration::from_secs(120));
+    let first = number("SEED").unwrap_or(1);
+    let programs = number("PROGRAMS").unwrap_or(if number("SEED").is_some() { 1 } else { PROGRAMS });
+    let traced = std::env::var("TRACED").is_ok();
+    // A runtime for each batch, so that the time a batch may take does not depend on how many there are.
+    for start in (0..programs).step_by(BATCH as usize) {
+        let prelude = format!(
+            "const FIRST_SEED = {}, PROGRAMS = {}, TRACED = {traced};",
+            first + start,
+            BATCH.min(programs - start),
+        );
+        passes("differential.js", &prelude, Duration::from_secs(300));
+    }
 }

@@ -102,6 +102,27 @@ fn a_newer_version_that_is_still_in_the_log_is_refused_too() {
     assert_too_new(&path);
 }
 
+#[test] // R168, R170: ids far apart, as in a profile so large that several threads read it
+fn a_large_profile_comes_back_whole_and_in_order_but_for_what_cannot_be_read() {
+    let (_directory, path) = profile();
+    let (mut store, lease) = open(&path);
+    let ids: Vec<u64> = (1..=40).map(|number| number * 5_000).collect();
+    let changes: Vec<Change> = ids.iter().map(|id| Change::PutSyncRegistration(sync(*id, 1))).collect();
+    store.commit(&lease, &changes, Durability::Strict).unwrap();
+    sql(&path)
+        .execute_batch(
+            "UPDATE sync_registration SET kind = 9 WHERE id = 5000; \
+             UPDATE sync_registration SET worker_registration = 77 WHERE id = 200000",
+        )
+        .unwrap();
+    let loaded = store.load(&lease).unwrap();
+    let found: Vec<u64> = loaded.snapshot.sync_registrations.iter().map(|sync| sync.id.0).collect();
+    let readable = ids.iter().copied().filter(|id| ![5_000, 200_000].contains(id));
+    assert_eq!(found, [3, 4].into_iter().chain(readable).collect::<Vec<_>>());
+    let skipped: Vec<i64> = loaded.skipped.iter().map(|record| record.id).collect();
+    assert_eq!(skipped, [5_000, 200_000]);
+}
+
 #[test]
 fn a_profile_in_use_is_refused_and_free_again_with_the_end_of_its_owner() {
     let (_directory, path) = profile();

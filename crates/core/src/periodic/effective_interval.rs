@@ -38,7 +38,7 @@ pub(crate) fn replan_worker(engine: &mut Engine, now: Now, owner: WorkerRegistra
     let terms = terms(engine, now, owner);
     for id in ids {
         let waiting = engine.entries.get(&id).is_some_and(|entry| {
-            entry.kind == SyncKind::PeriodicSync && matches!(entry.phase, Phase::Scheduled(_) | Phase::Held)
+            entry.kind == SyncKind::PeriodicSync && matches!(entry.phase, Phase::Scheduled(..) | Phase::Held)
         });
         if waiting {
             place_by(engine, now, id, terms.as_ref());
@@ -84,9 +84,9 @@ pub(crate) fn waits(engine: &Engine, entry: &Entry, now: Now, mut found: impl Fn
     if let Some(ends) = engine.gap_across_origins_ends().filter(|_| !origin.in_use) {
         wait_until(ends, |remaining_ms| Reason::GlobalGap { remaining_ms });
     }
-    if timely && let Phase::Scheduled(since) = entry.phase {
-        let target = match entry.slot.class {
-            coalesce::UNALIGNED => since.plus_ms(entry.slot.slack_ms.into()),
+    if timely && let Phase::Scheduled(since, slot) = entry.phase {
+        let target = match slot.class() {
+            coalesce::UNALIGNED => since.plus_ms(slot.slack_ms().into()),
             class => engine.grid.target(since, class),
         };
         found(Reason::Coalescing { remaining_ms: target.ms_since(moment) }); // R115
@@ -122,8 +122,8 @@ fn terms(engine: &Engine, now: Now, owner: WorkerRegistrationId) -> Option<Terms
 fn place_by(engine: &mut Engine, now: Now, id: SyncRegistrationId, terms: Option<&Terms>) {
     let Some(entry) = engine.entries.get_mut(&id) else { return };
     let before = core::mem::replace(&mut entry.phase, Phase::Held);
-    if let Phase::Scheduled(since) = before {
-        engine.schedule.remove_periodic(since, entry.slot, id);
+    if let Phase::Scheduled(since, slot) = before {
+        engine.schedule.remove_periodic(since, slot, id);
     }
     let (Some(entry), Some(terms)) = (engine.entries.get(&id), terms) else { return };
     let conditions = engine.conditions_of(entry);
@@ -136,16 +136,15 @@ fn place_by(engine: &mut Engine, now: Now, id: SyncRegistrationId, terms: Option
     if engine.config.snap_together && terms.gap_ms > 0 {
         earliest = snap(engine, &terms.storage_key, id, earliest, now.moment(), terms.gap_ms); // R120
     }
-    let mut slot = spacing_slot(engine, interval_ms, terms.gap_ms, terms.in_use);
+    let (class, slack_ms) = class_and_slack(engine, interval_ms, terms.gap_ms, terms.in_use);
     let network = engine.only_network_of(entry).cloned();
     let Some(lane) = engine.schedule.lane(&LaneKey { conditions, in_use: terms.in_use, network }) else {
         return;
     };
-    slot.lane = lane;
+    let slot = Slot::new(class, slack_ms, lane);
     engine.schedule.add_periodic(earliest, slot, id);
     if let Some(entry) = engine.entries.get_mut(&id) {
-        entry.slot = slot;
-        entry.phase = Phase::Scheduled(earliest);
+        entry.phase = Phase::Scheduled(earliest, slot);
     }
 }
 
@@ -155,12 +154,12 @@ pub(super) fn class_of(engine: &Engine, entry: &Entry) -> u8 {
     let unknown = Origin::default();
     let origin = engine.origin(&storage_key).unwrap_or(&unknown);
     let gap_ms = origin.effective_minimum_ms(&engine.config).unwrap_or(0);
-    spacing_slot(engine, interval_ms(engine, entry, gap_ms), gap_ms, origin.in_use).class
+    class_and_slack(engine, interval_ms(engine, entry, gap_ms), gap_ms, origin.in_use).0
 }
 
-fn spacing_slot(engine: &Engine, interval_ms: u64, gap_ms: u64, in_use: bool) -> Slot {
+fn class_and_slack(engine: &Engine, interval_ms: u64, gap_ms: u64, in_use: bool) -> (u8, u32) {
     let across_ms = if in_use { 0 } else { engine.config.min_interval_across_origins_ms };
-    coalesce::slot(engine.config.coalescing, interval_ms.max(gap_ms).max(across_ms))
+    coalesce::class_and_slack(engine.config.coalescing, interval_ms.max(gap_ms).max(across_ms))
 }
 
 /// The interval that the entry is held to. 0 means "as often as the user agent likes" (R100).
@@ -185,7 +184,7 @@ fn snap(
     let others = engine.entries_of_origin(storage_key).into_iter().filter(|other| *other != id);
     let soonest = others
         .filter_map(|other| match engine.entries.get(&other)?.phase {
-            Phase::Scheduled(since) => Some(since.max(now)),
+            Phase::Scheduled(since, _) => Some(since.max(now)),
             _ => None,
         })
         .min();

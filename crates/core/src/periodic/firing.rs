@@ -22,7 +22,7 @@ pub(crate) fn attempt_ended(
     let Some(entry) = engine.entries.get(&id) else { return };
     let Some(storage_key) = engine.storage_key_of(entry.owner) else { return };
     let by_host = !ended.requests.is_empty();
-    let (failed_before, reregistered) = (entry.attempts, entry.reregistered_while_firing);
+    let (failed_before, reregistered) = (entry.attempts(), entry.reregistered_while_firing);
     let succeeded = matches!(outcome, AttemptOutcome::Succeeded { .. });
     if succeeded {
         engine.set_last_fire(&storage_key, now, step); // 2.3, R125
@@ -71,10 +71,10 @@ fn series_ended(
     let failed_from_success = engine.config.interval_from_last_success && !succeeded;
     let pause_ms = retry::periodic_base_delay_ms(&engine.config, 1);
     let Some(entry) = engine.entries.get_mut(&id) else { return };
-    let failures = entry.attempts;
+    let failures = entry.attempts();
     entry.anchor = now.wall;
-    entry.attempts = 0;
-    entry.interrupted_starts = 0;
+    entry.set_attempts(0);
+    entry.set_interrupted_starts(0);
     entry.reregistered_while_firing = false; // R131: a new interval begins, nothing fires at once
     entry.counts_from = now.moment();
     entry.set_not_before(None);
@@ -100,8 +100,8 @@ fn series_ended(
 /// 2.5: a small back-off that grows, and the same event again (R129).
 fn retry_later(engine: &mut Engine, now: Now, id: SyncRegistrationId, delay_ms: u64) {
     if let Some(entry) = engine.entries.get_mut(&id) {
-        entry.attempts += 1;
-        entry.interrupted_starts = 0;
+        entry.set_attempts(entry.attempts() + 1);
+        entry.set_interrupted_starts(0);
         entry.set_not_before(Some(now.wall.plus_ms(delay_ms)));
     }
     engine.enter_phase(id, Phase::Waiting(now.mono.plus_ms(delay_ms)));
@@ -111,7 +111,7 @@ fn retry_later(engine: &mut Engine, now: Now, id: SyncRegistrationId, delay_ms: 
 /// over. One of the host is not: the host has its answer.
 fn not_dispatched(engine: &mut Engine, now: Now, id: SyncRegistrationId, by_host: bool) {
     if let Some(entry) = engine.entries.get_mut(&id) {
-        entry.interrupted_starts = entry.interrupted_starts.saturating_sub(1);
+        entry.set_interrupted_starts(entry.interrupted_starts().saturating_sub(1));
     }
     if by_host {
         place(engine, now, id);

@@ -21,7 +21,7 @@ pub(crate) fn restore(
     let owner = entry.owner;
     count_from(engine, now, &mut entry);
     entry.phase = running.map_or(Phase::Held, Phase::Firing);
-    let (times, attempts) = (entry.interrupted_starts, entry.attempts);
+    let (times, attempts) = (entry.interrupted_starts(), entry.attempts());
     let back_off_ms = entry.not_before().filter(|_| attempts > 0).map(|end| {
         // D30: a clock that was set back delays by one full delay at most.
         end.ms_since(now.wall).min(retry::periodic_longest_delay_ms(&engine.config, attempts))
@@ -51,7 +51,7 @@ fn count_from(engine: &Engine, now: Now, entry: &mut Entry) {
     if engine.config.interval_from_last_success {
         let since = entry.last_success().unwrap_or(entry.registered_at);
         entry.counts_from = now.moment_of(since);
-        if let Some(pause_ends) = entry.not_before().filter(|_| entry.attempts == 0) {
+        if let Some(pause_ends) = entry.not_before().filter(|_| entry.attempts() == 0) {
             let pause_ms = pause_ends.ms_since(now.wall).min(entry.min_interval_ms);
             let shift = entry.min_interval_ms - pause_ms;
             let paused = Moment(now.moment().0.saturating_sub_unsigned(shift));
@@ -68,13 +68,13 @@ fn interrupted(engine: &mut Engine, now: Now, id: SyncRegistrationId, times: u32
         engine.enter_phase(id, Phase::Pending);
         return;
     }
-    let attempts = engine.entries.get(&id).map_or(1, |entry| entry.attempts + 1);
+    let attempts = engine.entries.get(&id).map_or(1, |entry| entry.attempts() + 1);
     let next_attempt_ms = retry_delay_ms(engine, id, attempts);
     let event = ActivityEvent::Failed { reason: FailureReason::Crashed, message: None, next_attempt_ms };
     engine.record_of(now, id, event, step);
     if let Some(entry) = engine.entries.get_mut(&id) {
-        entry.interrupted_starts = 0;
-        entry.attempts = attempts;
+        entry.set_interrupted_starts(0);
+        entry.set_attempts(attempts);
         entry.set_not_before(next_attempt_ms.map(|ms| now.wall.plus_ms(ms)));
     }
     match next_attempt_ms {
@@ -97,8 +97,8 @@ fn interrupted(engine: &mut Engine, now: Now, id: SyncRegistrationId, times: u32
 fn end_series(engine: &mut Engine, id: SyncRegistrationId, step: &mut Step) {
     let Some(entry) = engine.entries.get_mut(&id) else { return };
     let before = entry.record(id);
-    entry.attempts = 0;
-    entry.interrupted_starts = 0;
+    entry.set_attempts(0);
+    entry.set_interrupted_starts(0);
     entry.reregistered_while_firing = false;
     entry.set_not_before(None);
     if entry.record(id) != before {

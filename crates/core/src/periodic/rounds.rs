@@ -22,10 +22,10 @@ pub(crate) fn run(engine: &mut Engine, now: Now, forced: bool, step: &mut Step) 
     }
     for found in &eligible {
         // Out of the schedule; each is placed anew below, unless it fires.
-        if let Some(entry) = engine.entries.get_mut(&found.sync) {
-            let slot = entry.slot;
-            entry.phase = Phase::Held;
-            engine.schedule.forget_latest(found.since, slot, found.sync);
+        if let Some(entry) = engine.entries.get_mut(&found.sync)
+            && let Phase::Scheduled(since, slot) = core::mem::replace(&mut entry.phase, Phase::Held)
+        {
+            engine.schedule.forget_latest(since, slot, found.sync);
         }
     }
     // An origin whose events still run begins a new gap when they end; those that fire now count only for the next round.

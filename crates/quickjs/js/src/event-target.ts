@@ -1,8 +1,8 @@
 // EventTarget (DOM standard, section 2.7), dispatch, and event handler attributes (HTML 8.1.8.1).
 
-import { defineProperty } from "./boundary.ts";
+import { defineProperty } from "#boundary";
 import { type Event, cancel, eventState, isEvent } from "./event.ts";
-import { callScript, lastValue } from "./tasks.ts";
+import { callScript, lastValue } from "#tasks";
 import { defineInterface, isObject, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
 import type { AbortSignal } from "./abort.ts";
 

@@ -1,6 +1,6 @@
 // Event (DOM standard, section 2.2) and the event interfaces without behaviour of their own.
 
-import { defineProperty, host } from "./boundary.ts";
+import { defineProperty, host } from "#boundary";
 import { defineInterface, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
 import type { EventTarget } from "./event-target.ts";
 

@@ -131,7 +131,6 @@ interface Host {
 
   // -- IndexedDB. Failures throw {name, message, hostError: true}. Names and key paths as JSON text; a key is a JSON array of
   // its parts (indexeddb/keys.ts); a range is {lower, upper, lowerOpen, upperOpen} --------------------------------------------
-  idbCompare(a: Json, b: Json): number;
   /** Array of {name, version}. */
   idbDatabases(): Json;
   /** Each ends, after `hooks.idbNotice` of what happens in between, with a notice for the id. */

@@ -1,6 +1,6 @@
 // Asynchronous operations of the host that end with one `settled` hook.
 
-import { drawId, jsonParse } from "./boundary.ts";
+import { drawId, jsonParse } from "#boundary";
 
 interface Waiting {
   resolve: (value: unknown) => void;

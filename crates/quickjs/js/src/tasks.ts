@@ -17,6 +17,11 @@ export function setMicrotasksEnd(callback: () => void): void {
   atMicrotasksEnd = callback;
 }
 
+/** Calls something when the microtasks of the listeners that were just called have run. Here they have; see `callScript`. */
+export function afterMicrotasks(callback: () => void): void {
+  callback();
+}
+
 /** The `microtasksDone` hook. */
 export function microtasksEnded(): void {
   atMicrotasksEnd?.();

@@ -1,6 +1,6 @@
 // Web IDL: the shape of interface objects; the conversions of arguments are in conversions.ts.
 
-import { defineProperty, getPrototypeOf, ownKeys } from "./boundary.ts";
+import { defineProperty, getPrototypeOf, ownKeys } from "#boundary";
 
 export * from "./conversions.ts";
 

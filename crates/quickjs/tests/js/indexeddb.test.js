@@ -154,6 +154,40 @@ test("abort undoes everything, also on disk", async () => {
   db.close();
 });
 
+test("an aborted upgrade leaves the stores that it made without indexes", async () => {
+  let store;
+  const opening = open(freshName(), 1, (db, transaction) => {
+    store = db.createObjectStore("s");
+    store.createIndex("i", "n");
+    transaction.abort();
+  });
+  await assertRejects("AbortError", () => opening);
+  assertDeepEquals([...store.indexNames], []);
+});
+
+test("after commit(), an exception of a listener changes nothing, and a failed request aborts without being asked", async () => {
+  const db = await open(freshName(), 1, (db) => db.createObjectStore("s"));
+  addEventListener("error", (event) => event.preventDefault(), { once: true });
+  const written = db.transaction("s", "readwrite");
+  written.objectStore("s").put("value", 1).onsuccess = () => {
+    throw new Error("thrown in vain");
+  };
+  written.commit();
+  assertEquals(await completion(written), "complete");
+
+  const failing = db.transaction("s", "readwrite");
+  const request = failing.objectStore("s").add("again", 1);
+  const seen = [];
+  request.onerror = (event) => {
+    seen.push(request.error.name);
+    event.preventDefault();
+  };
+  failing.commit();
+  await new Promise((resolve) => (failing.onabort = resolve));
+  assertDeepEquals([seen, failing.error.name], [["AbortError"], "ConstraintError"]);
+  assertEquals(await result(db.transaction("s").objectStore("s").get(1)), "value");
+});
+
 test("constraint errors abort, unless they are prevented", async () => {
   const db = await open(freshName(), 1, (db) => db.createObjectStore("s", { keyPath: "id" }).createIndex("u", "u", { unique: true }));
   let transaction = db.transaction("s", "readwrite");

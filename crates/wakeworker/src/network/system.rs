@@ -11,19 +11,18 @@ mod unsupported;
 
 use super::{NetworkMonitor, OnChange};
 use crate::clock::{Clock as _, SystemClock};
+use crate::watch_thread::{Listener, WatchThread};
 #[cfg(any(target_os = "ios", target_os = "macos", target_os = "windows"))]
-use if_watch::{Ender, Watch};
+use if_watch::Watch;
 use interfaces::Interfaces;
 #[cfg(target_os = "linux")]
-use netlink::{Ender, Watch};
+use netlink::Watch;
 use settling::Settling;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 #[cfg(not(any(target_os = "ios", target_os = "linux", target_os = "macos", target_os = "windows")))]
-use unsupported::{Ender, Watch};
+use unsupported::Watch;
 use wakeworker_core::{Connection, Now};
 
 /// Reports a connection while an interface that is up has an address through which other machines may be reached.
@@ -32,17 +31,8 @@ use wakeworker_core::{Connection, Now};
 /// of a second (R58). It never polls: while nothing changes there is a sleeping thread and no timer.
 pub struct SystemNetwork {
     watch: Option<Watch>,
-    running: Option<Running>,
+    thread: Option<WatchThread<OnChange>>,
 }
-
-struct Running {
-    ender: Ender,
-    thread: JoinHandle<()>,
-    listener: Listener,
-}
-
-/// Emptied when the monitor is dropped, so that nothing is reported after that.
-type Listener = Arc<Mutex<Option<OnChange>>>;
 
 /// Why a wait is over.
 pub(crate) enum Woken {
@@ -59,51 +49,36 @@ impl SystemNetwork {
     /// If the system gives none to this process, for example inside a sandbox. A host may then assume a connection
     /// (R53) or prove it by a probe.
     pub fn new() -> io::Result<SystemNetwork> {
-        Ok(SystemNetwork { watch: Some(Watch::new()?), running: None })
+        Ok(SystemNetwork { watch: Some(Watch::new()?), thread: None })
     }
 }
 
 impl NetworkMonitor for SystemNetwork {
     fn start(&mut self, on_change: OnChange) {
-        let listener: Listener = Arc::default();
         let interfaces = Interfaces::read();
         on_change(interfaces.connection); // R55
         // A second start takes over the thread of the first one.
-        if let Some(running) = &self.running {
-            *lock(&running.listener) = Some(on_change);
-            return;
+        if let Some(thread) = &self.thread {
+            return thread.tell(on_change);
         }
         let Some(watch) = self.watch.take() else { return };
-        *lock(&listener) = Some(on_change);
-        let ender = watch.ender();
-        let heard = Arc::clone(&listener);
-        let run = move || run(watch, interfaces, &heard);
-        match Builder::new().name("wakeworker-network".into()).spawn(run) {
-            Ok(thread) => self.running = Some(Running { ender, thread, listener }),
+        let (ender, listener) = (watch.ender(), Listener::new(on_change));
+        let run = move |listener: &Listener<OnChange>| run(watch, interfaces, listener);
+        match WatchThread::start("wakeworker-network", &listener, move || ender.end(), run) {
+            Ok(thread) => self.thread = Some(thread),
             // Without a thread nothing more will be heard, so whatever there is counts as online (R53).
             Err(_) => report(&listener, Connection::Unknown),
         }
     }
 }
 
-impl Drop for SystemNetwork {
-    fn drop(&mut self) {
-        if let Some(Running { ender, thread, listener }) = self.running.take() {
-            *lock(&listener) = None;
-            ender.end();
-            // The thread has nothing to say any more, not even why it may have panicked.
-            let _ = thread.join();
-        }
-    }
-}
-
 impl fmt::Debug for SystemNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SystemNetwork").field("started", &self.running.is_some()).finish_non_exhaustive()
+        f.debug_struct("SystemNetwork").field("started", &self.thread.is_some()).finish_non_exhaustive()
     }
 }
 
-fn run(mut watch: Watch, mut known: Interfaces, listener: &Listener) {
+fn run(mut watch: Watch, mut known: Interfaces, listener: &Listener<OnChange>) {
     let clock = SystemClock::new();
     let mut settling = Settling::default();
     loop {
@@ -128,14 +103,8 @@ fn run(mut watch: Watch, mut known: Interfaces, listener: &Listener) {
     }
 }
 
-fn report(listener: &Listener, connection: Connection) {
-    if let Some(on_change) = &*lock(listener) {
-        on_change(connection);
-    }
-}
-
-fn lock(listener: &Listener) -> std::sync::MutexGuard<'_, Option<OnChange>> {
-    listener.lock().unwrap_or_else(PoisonError::into_inner)
+fn report(listener: &Listener<OnChange>, connection: Connection) {
+    listener.with(|on_change| on_change(connection));
 }
 
 #[cfg(all(test, target_os = "linux"))]

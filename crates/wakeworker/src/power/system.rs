@@ -5,12 +5,11 @@ use super::{OnPowerChange, PowerMonitor};
 #[cfg(target_os = "linux")]
 use crate::network::system::Woken;
 #[cfg(target_os = "linux")]
-use crate::network::system::netlink::{Ender, Watch};
+use crate::network::system::netlink::Watch;
+use crate::watch_thread::{Listener, WatchThread};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
 use wakeworker_core::Power;
 
 /// Reports whether a battery is being drained (R227).
@@ -21,17 +20,8 @@ use wakeworker_core::Power;
 pub struct SystemPower {
     class: PathBuf,
     watch: Option<Watch>,
-    running: Option<Running>,
+    thread: Option<WatchThread<OnPowerChange>>,
 }
-
-struct Running {
-    ender: Ender,
-    thread: JoinHandle<()>,
-    listener: Listener,
-}
-
-/// Emptied when the monitor is dropped, so that nothing is reported after that.
-type Listener = Arc<Mutex<Option<OnPowerChange>>>;
 
 /// Where Linux describes the power supplies.
 const CLASS: &str = "/sys/class/power_supply";
@@ -44,7 +34,7 @@ impl SystemPower {
     /// If the system gives none to this process, for example inside a sandbox, or if it is not Linux. A host may then
     /// use [`super::ManualPower`], or none: the device counts as plugged in.
     pub fn new() -> io::Result<SystemPower> {
-        Ok(SystemPower { class: CLASS.into(), watch: Some(watch()?), running: None })
+        Ok(SystemPower { class: CLASS.into(), watch: Some(watch()?), thread: None })
     }
 }
 
@@ -53,36 +43,21 @@ impl PowerMonitor for SystemPower {
         let charging = is_charging(&self.class);
         on_change(Power { charging, ..Power::default() });
         // A second start takes over the thread of the first one.
-        if let Some(running) = &self.running {
-            *lock(&running.listener) = Some(on_change);
-            return;
+        if let Some(thread) = &self.thread {
+            return thread.tell(on_change);
         }
         let Some(watch) = self.watch.take() else { return };
-        let listener: Listener = Arc::new(Mutex::new(Some(on_change)));
-        let ender = watch.ender();
-        let (heard, class) = (Arc::clone(&listener), self.class.clone());
-        let run = move || run(watch, &class, charging, &heard);
+        let (ender, class) = (watch.ender(), self.class.clone());
+        let run = move |listener: &Listener<OnPowerChange>| run(watch, &class, charging, listener);
         // Without a thread nothing more will be heard: what was read stays.
-        if let Ok(thread) = Builder::new().name("wakeworker-power".into()).spawn(run) {
-            self.running = Some(Running { ender, thread, listener });
-        }
-    }
-}
-
-impl Drop for SystemPower {
-    fn drop(&mut self) {
-        if let Some(Running { ender, thread, listener }) = self.running.take() {
-            *lock(&listener) = None;
-            ender.end();
-            // The thread has nothing to say any more, not even why it may have panicked.
-            let _ = thread.join();
-        }
+        self.thread =
+            WatchThread::start("wakeworker-power", &Listener::new(on_change), move || ender.end(), run).ok();
     }
 }
 
 impl fmt::Debug for SystemPower {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SystemPower").field("started", &self.running.is_some()).finish_non_exhaustive()
+        f.debug_struct("SystemPower").field("started", &self.thread.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -92,7 +67,7 @@ fn watch() -> io::Result<Watch> {
 }
 
 #[cfg(target_os = "linux")]
-fn run(mut watch: Watch, class: &Path, mut known: bool, listener: &Listener) {
+fn run(mut watch: Watch, class: &Path, mut known: bool, listener: &Listener<OnPowerChange>) {
     loop {
         match watch.wait(None) {
             Ok(Woken::Changed) => {}
@@ -102,9 +77,7 @@ fn run(mut watch: Watch, class: &Path, mut known: bool, listener: &Listener) {
         let charging = is_charging(class);
         if charging != known {
             known = charging;
-            if let Some(on_change) = lock(listener).as_ref() {
-                on_change(Power { charging, ..Power::default() });
-            }
+            listener.with(|on_change| on_change(Power { charging, ..Power::default() }));
         }
     }
 }
@@ -112,7 +85,7 @@ fn run(mut watch: Watch, class: &Path, mut known: bool, listener: &Listener) {
 /// Another system: nothing there is understood here, so there is never a watch to wait for.
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
-    use super::Listener;
+    use super::{Listener, OnPowerChange};
     use std::convert::Infallible;
     use std::io;
     use std::path::Path;
@@ -139,20 +112,17 @@ mod elsewhere {
         ))
     }
 
-    pub(super) fn run(watch: Watch, _: &Path, _: bool, _: &Listener) {
+    pub(super) fn run(watch: Watch, _: &Path, _: bool, _: &Listener<OnPowerChange>) {
         match watch.0 {}
     }
 }
 #[cfg(not(target_os = "linux"))]
-use elsewhere::{Ender, Watch, run, watch};
-
-fn lock(listener: &Listener) -> std::sync::MutexGuard<'_, Option<OnPowerChange>> {
-    listener.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use elsewhere::{Watch, run, watch};
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
 
     #[test] // R227
     fn the_present_state_is_told_at_once_and_the_thread_ends_with_the_monitor() {

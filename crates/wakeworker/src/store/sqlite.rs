@@ -11,6 +11,7 @@
 mod directory;
 mod log;
 mod log_space;
+mod parallel;
 mod records;
 mod schema;
 
@@ -18,7 +19,7 @@ use super::{
     ActivityLimits, ActivityQuery, Lease, Loaded, RecordedActivity, Store, StoreError, id_problem,
     memory::draw_seed,
 };
-use directory::ProfileLock;
+use directory::{ProfileLock, database_path};
 use log_space::LogSpace;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -113,8 +114,8 @@ impl Store for SqliteStore {
         if self.database(lease)?.suspect {
             self.reopen()?;
         }
-        let database = self.database(lease)?;
-        database.load().map_err(failed("read the profile"))
+        let profile = self.profile.clone();
+        self.database(lease)?.load(&profile).map_err(failed("read the profile"))
     }
 
     fn commit(
@@ -167,11 +168,15 @@ impl Database {
         Ok(Database { connection, epoch, durability: Durability::Strict, ids, log_space, suspect: false })
     }
 
-    fn load(&mut self) -> rusqlite::Result<Loaded> {
+    fn load(&mut self, profile: &Path) -> rusqlite::Result<Loaded> {
         let mut skipped = Vec::new();
         let worker_registrations = records::worker_registrations(&self.connection, &mut skipped)?;
-        let sync_registrations =
-            records::sync_registrations(&self.connection, &worker_registrations, &mut skipped)?;
+        let sync_registrations = parallel::sync_registrations(
+            &self.connection,
+            &database_path(profile),
+            &worker_registrations,
+            &mut skipped,
+        )?;
         Ok(Loaded {
             snapshot: Snapshot {
                 worker_registrations,

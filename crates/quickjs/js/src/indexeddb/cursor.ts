@@ -1,10 +1,11 @@
 // IDBCursor and IDBCursorWithValue (Indexed Database API 3.0, section 4.8).
 
-import { host, jsonStringify } from "../boundary.ts";
+import { host, jsonStringify } from "#boundary";
 import { defineInterface, internal, requireArguments, requireInternal, toEnforcedInteger, toEnumeration } from "../webidl.ts";
-import { callHost, fail } from "./errors.ts";
+import { fail } from "./errors.ts";
 import { onlyRange, type RangeRecord, toRange } from "./key-range.ts";
 import { compareKeys, keyToValue, requireKey } from "./keys.ts";
+import { ask, type Operation } from "./operation.ts";
 import { type Direction, DIRECTIONS, requireReadable, type Row, rowValue, scan, type ScanOptions, type Source } from "./reading.ts";
 import { type IDBRequest, makeRequest, requestState } from "./request.ts";
 import type { StoreMeta } from "./schema.ts";
@@ -103,7 +104,7 @@ export class IDBCursor {
     const state = this.#state;
     const { id } = requireChangeable(state, "delete");
     const { primaryKey } = state.row as Row;
-    return execute(state.source.transaction, this, () => callHost(() => host.idbDelete(id, state.meta.id, jsonStringify(onlyRange(primaryKey)))));
+    return execute(state.source.transaction, this, () => ask(() => host.idbDelete(id, state.meta.id, jsonStringify(onlyRange(primaryKey)))));
   }
 }
 defineInterface(IDBCursor, "IDBCursor");
@@ -150,9 +151,10 @@ function move(cursor: IDBCursor, state: CursorState, where: Pick<ScanOptions, "s
 }
 
 /** "Iterate a cursor": the cursor, or null at its end. */
-function iterate(cursor: IDBCursor, state: CursorState, where: Pick<ScanOptions, "start" | "skip">): IDBCursor | null {
+function* iterate(cursor: IDBCursor, state: CursorState, where: Pick<ScanOptions, "start" | "skip">): Operation<IDBCursor | null> {
   const { range, direction, withValue } = state;
-  const row = scan(state.source, { range, direction, ...where, limit: 1, values: withValue })[0] ?? null;
+  const rows = yield* scan(state.source, { range, direction, ...where, limit: 1, values: withValue });
+  const row = rows[0] ?? null;
   state.row = row;
   state.hasValue = row !== null;
   state.key = row === null ? undefined : keyToValue(row.key);

@@ -1,11 +1,12 @@
 // IDBDatabase (Indexed Database API 3.0, section 4.4).
 
-import { host, jsonStringify } from "../boundary.ts";
+import { host, jsonStringify } from "#boundary";
 import { defineEventHandlers, EventTarget } from "../event-target.ts";
 import { defineInterface, internal, isObject, requireArguments, requireInternal, toDictionary, toDOMString, toEnumeration } from "../webidl.ts";
 import { callHost, fail } from "./errors.ts";
 import { toKeyPath } from "./keys.ts";
 import { type IDBObjectStore, setStoreRenamer } from "./object-store.ts";
+import { ask } from "./operation.ts";
 import { rememberSchema, type StoreMeta } from "./schema.ts";
 import { type DOMStringList, sortedNames } from "./string-list.ts";
 import { becameActive, executeSilently, IDBTransaction, requireActive, schedule, storeHandle, transactionState, type TransactionState } from "./transaction.ts";
@@ -75,6 +76,7 @@ export class IDBDatabase extends EventTarget {
       error: null,
       isStarted: drawn > 0,
       isScheduled: false,
+      running: null,
       queue: [],
       handles: new Map(),
       finished: () => state.live.delete(Math.abs(drawn)),
@@ -101,8 +103,8 @@ export class IDBDatabase extends EventTarget {
     const meta: StoreMeta = { id: 0, name: text, keyPath, autoIncrement, indexes: new Map(), stored: new Set(), isDeleted: false };
     state.stores.set(text, meta);
     const { id } = transactionState(upgrade);
-    executeSilently(upgrade, () => {
-      meta.id = callHost(() => host.idbCreateStore(id, jsonStringify(text), keyPathJson(keyPath), autoIncrement));
+    executeSilently(upgrade, function* () {
+      meta.id = yield* ask(() => host.idbCreateStore(id, jsonStringify(text), keyPathJson(keyPath), autoIncrement));
     });
     return storeHandle(upgrade, meta);
   }
@@ -118,7 +120,7 @@ export class IDBDatabase extends EventTarget {
     meta.isDeleted = true;
     meta.indexes.clear();
     const { id } = transactionState(upgrade);
-    executeSilently(upgrade, () => callHost(() => host.idbDeleteStore(id, meta.id)));
+    executeSilently(upgrade, () => ask(() => host.idbDeleteStore(id, meta.id)));
   }
 
   close(): void {
@@ -163,6 +165,7 @@ export function makeUpgrade(database: IDBDatabase, id: number, oldVersion: numbe
     error: null,
     isStarted: true,
     isScheduled: false,
+    running: null,
     queue: [],
     handles: new Map(),
     finished: (committed) => {

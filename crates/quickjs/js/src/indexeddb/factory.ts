@@ -1,12 +1,14 @@
 // IDBFactory (Indexed Database API 3.0, section 4.3), and what the host says about open requests and connections.
 
-import { drawId, host, jsonParse, jsonStringify } from "../boundary.ts";
+import { drawId, host, jsonParse, jsonStringify } from "#boundary";
+import { afterMicrotasks } from "#tasks";
 import { Event } from "../event.ts";
 import { hostError } from "../operations.ts";
 import { defineInterface, internal, requireArguments, requireInternal, toDOMString, toEnforcedInteger } from "../webidl.ts";
 import { closeConnection, databaseState, IDBDatabase, makeUpgrade } from "./database.ts";
 import { callHost, exception } from "./errors.ts";
 import { compareKeys, requireKey } from "./keys.ts";
+import { ask, carryOut } from "./operation.ts";
 import { fire, IDBOpenDBRequest, requestState, settle } from "./request.ts";
 import { readSchema, type SchemaRecord } from "./schema.ts";
 import { abortTransaction, schedule, transactionState } from "./transaction.ts";
@@ -27,17 +29,19 @@ export class IDBFactory {
     const text = toDOMString(name);
     const wanted = version === undefined ? null : toEnforcedInteger(version, "IDBFactory.open: the version");
     if (wanted === 0) throw new TypeError("IDBFactory.open: the version must be at least 1");
-    return ask(text, (id) => host.idbOpen(id, jsonStringify(text), wanted));
+    return openRequest(text, (id) => host.idbOpen(id, jsonStringify(text), wanted));
   }
   deleteDatabase(name: unknown): IDBOpenDBRequest {
     void this.#ready;
     requireArguments(arguments.length, 1, "IDBFactory.deleteDatabase");
     const text = toDOMString(name);
-    return ask(text, (id) => host.idbDeleteDatabase(id, jsonStringify(text)));
+    return openRequest(text, (id) => host.idbDeleteDatabase(id, jsonStringify(text)));
   }
   async databases(): Promise<unknown> {
     void this.#ready;
-    return jsonParse(callHost(() => host.idbDatabases()));
+    return new Promise((resolve, reject) => {
+      carryOut(ask(() => host.idbDatabases()), (error, all) => (error === null ? resolve(jsonParse(all as string)) : reject(error)));
+    });
   }
   cmp(first: unknown, second: unknown): number {
     void this.#ready;
@@ -47,7 +51,7 @@ export class IDBFactory {
 }
 defineInterface(IDBFactory, "IDBFactory");
 
-function ask(name: string, start: (id: number) => void): IDBOpenDBRequest {
+function openRequest(name: string, start: (id: number) => void): IDBOpenDBRequest {
   const request = new IDBOpenDBRequest(internal);
   const id = drawId();
   pending.set(id, { request, name });
@@ -106,9 +110,11 @@ const notices: Record<string, (notice: Notice) => void> = {
     const lifecycle = transactionState(transaction);
     lifecycle.lifecycle = "active";
     const threw = fire(request, new IDBVersionChangeEvent("upgradeneeded", { oldVersion: notice.old, newVersion: notice.schema.version }));
-    if ((lifecycle.lifecycle as string) === "active") lifecycle.lifecycle = "inactive";
-    if (threw) abortTransaction(transaction, exception("AbortError", "a listener threw an exception"));
-    else schedule(transaction);
+    afterMicrotasks(() => {
+      if ((lifecycle.lifecycle as string) === "active") lifecycle.lifecycle = "inactive";
+      if (threw) abortTransaction(transaction, exception("AbortError", "a listener threw an exception"));
+      else schedule(transaction);
+    });
   },
   blocked(notice) {
     const waiting = pending.get(notice.request);
@@ -127,7 +133,7 @@ const notices: Record<string, (notice: Notice) => void> = {
     if (database !== undefined && !databaseState(database).isClosing) {
       fire(database, new IDBVersionChangeEvent("versionchange", { oldVersion: notice.old, newVersion: notice.new }));
     }
-    host.idbVersionChangeFired(notice.connection);
+    afterMicrotasks(() => host.idbVersionChangeFired(notice.connection));
   },
   started(notice) {
     for (const database of connections.values()) {

@@ -1,8 +1,8 @@
 // Keys and key paths (Indexed Database API 3.0, sections 2.4, 2.5 and 7). A key is the list of its parts as they cross
 // the boundary: "n1.5", "d0" (a date), "stext", "b00ff" (bytes in hex), and "[" … "]" around the elements of an array.
 
-import { isBlob } from "../blob.ts";
-import { defineProperty, host, jsonStringify } from "../boundary.ts";
+import { isBlob } from "#blob";
+import { defineProperty } from "#boundary";
 import { bufferSourceBytes, isObject, toDOMString } from "../webidl.ts";
 import { fail } from "./errors.ts";
 
@@ -90,9 +90,22 @@ function bytesOf(hex: string): ArrayBuffer {
   return bytes.buffer;
 }
 
-/** -1, 0 or 1. */
+/** The types in their order; the end of an array comes before every element that another array has there. */
+const TYPES = "]ndsb[";
+
+/** "Compare two keys": -1, 0 or 1. */
 export function compareKeys(a: Key, b: Key): number {
-  return host.idbCompare(jsonStringify(a), jsonStringify(b));
+  for (let i = 0; i < a.length && i < b.length; i += 1) {
+    const [left, right] = [a[i]!, b[i]!];
+    if (left === right) continue;
+    const types = TYPES.indexOf(left[0]!) - TYPES.indexOf(right[0]!);
+    if (types !== 0) return types < 0 ? -1 : 1;
+    // Two bytes in hex, and two strings by their code units, have the order of their texts.
+    const isNumber = left[0] === "n" || left[0] === "d";
+    const [x, y] = isNumber ? [Number(left.slice(1)), Number(right.slice(1))] : [left, right];
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return 0;
 }
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;

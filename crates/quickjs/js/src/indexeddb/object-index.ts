@@ -1,11 +1,12 @@
 // IDBIndex (Indexed Database API 3.0, section 4.6).
 
-import { host, jsonStringify } from "../boundary.ts";
+import { host, jsonStringify } from "#boundary";
 import { defineInterface, internal, requireArguments, requireInternal, toDOMString } from "../webidl.ts";
 import { openCursor } from "./cursor.ts";
-import { callHost, fail } from "./errors.ts";
+import { fail } from "./errors.ts";
 import type { KeyPath } from "./keys.ts";
 import type { IDBObjectStore } from "./object-store.ts";
+import { ask } from "./operation.ts";
 import { countRecords, getMany, getOne, type Source } from "./reading.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
@@ -48,7 +49,7 @@ export class IDBIndex {
     indexes.delete(meta.name);
     meta.name = name;
     indexes.set(name, meta);
-    executeSilently(transaction, () => callHost(() => host.idbRenameIndex(state.id, meta.id, jsonStringify(name))));
+    executeSilently(transaction, () => ask(() => host.idbRenameIndex(state.id, meta.id, jsonStringify(name))));
   }
   get objectStore(): IDBObjectStore {
     return this.#store;

@@ -1,13 +1,14 @@
 // IDBObjectStore (Indexed Database API 3.0, section 4.5).
 
-import { host, jsonStringify } from "../boundary.ts";
+import { host, jsonStringify } from "#boundary";
 import { defineInterface, requireArguments, requireInternal, toDictionary, toDOMString } from "../webidl.ts";
 import { openCursor } from "./cursor.ts";
-import { callHost, fail } from "./errors.ts";
+import { fail } from "./errors.ts";
 import { IDBIndex, makeIndex } from "./object-index.ts";
 import { EVERYTHING, toRange } from "./key-range.ts";
 import { type KeyPath, toKeyPath } from "./keys.ts";
-import { countRecords, getMany, getOne, requireReadable, rowValue, scan, type Source } from "./reading.ts";
+import { ask } from "./operation.ts";
+import { countRecords, getMany, getOne, requireReadable, type Source } from "./reading.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
 import { type DOMStringList, sortedNames } from "./string-list.ts";
@@ -45,7 +46,7 @@ export class IDBObjectStore {
     if (name === meta.name) return;
     if (state.findStore(name) !== undefined) fail("ConstraintError", `the database has an object store "${name}" already`);
     renameStore(state, meta, name);
-    executeSilently(this.#transaction, () => callHost(() => host.idbRenameStore(state.id, meta.id, jsonStringify(name))));
+    executeSilently(this.#transaction, () => ask(() => host.idbRenameStore(state.id, meta.id, jsonStringify(name))));
   }
   get keyPath(): KeyPath | null {
     return this.#meta.keyPath;
@@ -73,12 +74,12 @@ export class IDBObjectStore {
     requireArguments(arguments.length, 1, "IDBObjectStore.delete");
     const range = toRange(query, "IDBObjectStore.delete", true);
     const meta = this.#meta;
-    return execute(this.#transaction, this, () => callHost(() => host.idbDelete(state.id, meta.id, jsonStringify(range))));
+    return execute(this.#transaction, this, () => ask(() => host.idbDelete(state.id, meta.id, jsonStringify(range))));
   }
   clear(): IDBRequest {
     const state = this.#requireWritable("clear");
     const meta = this.#meta;
-    return execute(this.#transaction, this, () => callHost(() => host.idbDelete(state.id, meta.id, jsonStringify(EVERYTHING))));
+    return execute(this.#transaction, this, () => ask(() => host.idbDelete(state.id, meta.id, jsonStringify(EVERYTHING))));
   }
   get(query: unknown): IDBRequest {
     requireArguments(arguments.length, 1, "IDBObjectStore.get");
@@ -128,12 +129,10 @@ export class IDBObjectStore {
     const index: IndexMeta = { id: 0, name: text, keyPath: path, unique: Boolean(unique), multiEntry: Boolean(multiEntry), isDeleted: false };
     meta.indexes.set(text, index);
     const source = this.#source;
-    executeSilently(this.#transaction, () => {
-      index.id = callHost(() => host.idbCreateIndex(state.id, meta.id, jsonStringify(text), keyPathJson(path) as string, index.unique, index.multiEntry));
+    executeSilently(this.#transaction, function* () {
+      index.id = yield* ask(() => host.idbCreateIndex(state.id, meta.id, jsonStringify(text), keyPathJson(path) as string, index.unique, index.multiEntry));
       meta.stored.add(index);
-      const read = (after: readonly string[] | null, limit: number): { key: readonly string[]; value: unknown }[] =>
-        scan(source, { range: EVERYTHING, start: after === null ? null : { key: after, primaryKey: null, after: true }, limit, values: true }).map((row) => ({ key: row.key, value: rowValue(row) }));
-      fillIndex(read, this.#transaction, meta.id, index);
+      yield* fillIndex(source, meta.id, index);
     });
     return this.#indexHandle(index);
   }
@@ -148,7 +147,7 @@ export class IDBObjectStore {
     index.isDeleted = true;
     executeSilently(this.#transaction, () => {
       meta.stored.delete(index);
-      callHost(() => host.idbDeleteIndex(state.id, index.id));
+      return ask(() => host.idbDeleteIndex(state.id, index.id));
     });
   }
 

@@ -1,11 +1,12 @@
 // What object stores and indexes read alike: get, getAll, count and their kin, as scans of the host.
 
-import { host, jsonParse, jsonStringify } from "../boundary.ts";
-import { deserializeForWorker } from "../structured-clone.ts";
+import { host, jsonParse, jsonStringify } from "#boundary";
+import { deserializeForWorker } from "#clone";
 import { defineInterface, type Dictionary, internal, isObject, requireInternal, toEnforcedInteger, toEnumeration } from "../webidl.ts";
-import { callHost, fail } from "./errors.ts";
+import { fail } from "./errors.ts";
 import { mayBeRange, type RangeRecord, toRange } from "./key-range.ts";
 import { type Key, keyToValue } from "./keys.ts";
+import { ask, type Operation } from "./operation.ts";
 import type { IDBRequest } from "./request.ts";
 import { execute, type IDBTransaction, requireActive, transactionState } from "./transaction.ts";
 
@@ -37,11 +38,11 @@ export interface ScanOptions {
   values: boolean;
 }
 
-/** Reads records now; only a request that is being carried out does that. */
-export function scan(source: Source, { range, direction = "next", start = null, skip = 0, limit = null, values }: ScanOptions): Row[] {
+/** Reads records; only a request that is being carried out does that. */
+export function* scan(source: Source, { range, direction = "next", start = null, skip = 0, limit = null, values }: ScanOptions): Operation<Row[]> {
   const query = jsonStringify({ ...source.ids(), range, direction, start, skip, limit, values });
   const { id } = transactionState(source.transaction);
-  return (jsonParse(callHost(() => host.idbScan(id, query))) as [Key, Key | null, string | null][]).map(([key, primaryKey, value]) => ({ key, primaryKey: primaryKey ?? key, value }));
+  return (jsonParse(yield* ask(() => host.idbScan(id, query))) as [Key, Key | null, string | null][]).map(([key, primaryKey, value]) => ({ key, primaryKey: primaryKey ?? key, value }));
 }
 
 /** The value of a row that was read with its value. */
@@ -59,8 +60,8 @@ export function requireReadable(source: Source): void {
 export function getOne(source: Source, query: unknown, what: string, wanted: "key" | "value"): IDBRequest {
   requireReadable(source);
   const range = toRange(query, what, true);
-  return execute(source.transaction, source.handle, () => {
-    const row = scan(source, { range, limit: 1, values: wanted === "value" })[0];
+  return execute(source.transaction, source.handle, function* () {
+    const [row] = yield* scan(source, { range, limit: 1, values: wanted === "value" });
     return row === undefined ? undefined : wanted === "value" ? rowValue(row) : keyToValue(row.primaryKey);
   });
 }
@@ -101,7 +102,10 @@ export function getMany(source: Source, query: unknown, count: unknown, what: st
   const direction = members.direction !== undefined ? toEnumeration(members.direction, DIRECTIONS, what) : "next";
   requireReadable(source);
   const range = toRange(options.query, what);
-  return execute(source.transaction, source.handle, () => scan(source, { range, direction, limit: limit === 0 ? null : limit, values: wanted !== "keys" }).map(RESULTS[wanted]));
+  return execute(source.transaction, source.handle, function* () {
+    const rows = yield* scan(source, { range, direction, limit: limit === 0 ? null : limit, values: wanted !== "keys" });
+    return rows.map(RESULTS[wanted]);
+  });
 }
 
 /** `count`. */
@@ -109,5 +113,5 @@ export function countRecords(source: Source, query: unknown, what: string): IDBR
   requireReadable(source);
   const range = toRange(query, what);
   const { id } = transactionState(source.transaction);
-  return execute(source.transaction, source.handle, () => callHost(() => host.idbCount(id, jsonStringify({ ...source.ids(), range }))));
+  return execute(source.transaction, source.handle, () => ask(() => host.idbCount(id, jsonStringify({ ...source.ids(), range }))));
 }

@@ -1,6 +1,6 @@
 // Stores and indexes as this connection sees them, and how an aborted upgrade gives them back.
 
-import { jsonParse } from "../boundary.ts";
+import { jsonParse } from "#boundary";
 import type { KeyPath } from "./keys.ts";
 
 export interface IndexMeta {
@@ -67,6 +67,7 @@ export function rememberSchema(current: () => Map<string, StoreMeta>): () => Map
     for (const meta of current().values()) {
       meta.isDeleted = true;
       for (const index of meta.indexes.values()) index.isDeleted = true;
+      meta.indexes.clear();
     }
     for (const { meta, name, indexes } of before) {
       meta.isDeleted = false;

@@ -1,6 +1,6 @@
 // DOMStringList (HTML, section 2.6.6), as a fixed list.
 
-import { defineProperty } from "../boundary.ts";
+import { defineProperty } from "#boundary";
 import { defineInterface, internal, requireArguments, requireInternal, toDOMString } from "../webidl.ts";
 
 export class DOMStringList {

@@ -1,14 +1,15 @@
 // IDBTransaction (Indexed Database API 3.0, sections 2.7 and 4.10): requests one after the other, then commit or abort.
 
-import { host } from "../boundary.ts";
+import { host } from "#boundary";
+import { afterMicrotasks, setMicrotasksEnd } from "#tasks";
+import { queueTask } from "#timers";
 import { Event, eventState } from "../event.ts";
 import { defineEventHandlers, EventTarget } from "../event-target.ts";
-import { setMicrotasksEnd } from "../tasks.ts";
-import { queueTask } from "../timers.ts";
 import { defineInterface, internal, requireArguments, requireInternal, toDOMString } from "../webidl.ts";
 import type { IDBDatabase } from "./database.ts";
-import { callHost, exception, fail } from "./errors.ts";
+import { exception, fail } from "./errors.ts";
 import { IDBObjectStore } from "./object-store.ts";
+import { ask, carryOut, type Operation } from "./operation.ts";
 import { fire, type IDBRequest, makeRequest, requestState, settle } from "./request.ts";
 import type { StoreMeta } from "./schema.ts";
 import { type DOMStringList, sortedNames } from "./string-list.ts";
@@ -16,10 +17,13 @@ import { type DOMStringList, sortedNames } from "./string-list.ts";
 export type Mode = "readonly" | "readwrite" | "versionchange";
 
 interface Item {
-  /** Null for what a change of the schema does in its turn. */
+  /** Null for the commit, and for what a change of the schema does in its turn. */
   request: IDBRequest | null;
-  operation: () => unknown;
+  operation: () => Operation<unknown>;
 }
+
+/** Stands for the commit while it is carried out. */
+const COMMIT: Item = { request: null, operation: () => ask(() => undefined) };
 
 /** What the algorithms know of a transaction. */
 export interface TransactionState {
@@ -34,6 +38,8 @@ export interface TransactionState {
   error: DOMException | null;
   isStarted: boolean;
   isScheduled: boolean;
+  /** What is being carried out: the host has not answered yet. */
+  running: Item | null;
   readonly queue: Item[];
   readonly handles: Map<StoreMeta, IDBObjectStore>;
   /** Called when it is over, after its last event: for an upgrade, the open request goes on. */
@@ -116,14 +122,14 @@ export function requireActive(transaction: IDBTransaction): TransactionState {
 }
 
 /** "Asynchronously execute a request". */
-export function execute(transaction: IDBTransaction, source: object, operation: () => unknown, request: IDBRequest = makeRequest(source, transaction)): IDBRequest {
+export function execute(transaction: IDBTransaction, source: object, operation: () => Operation<unknown>, request: IDBRequest = makeRequest(source, transaction)): IDBRequest {
   transactionState(transaction).queue.push({ request, operation });
   schedule(transaction);
   return request;
 }
 
 /** Does something in its turn; a failure aborts the transaction. */
-export function executeSilently(transaction: IDBTransaction, operation: () => void): void {
+export function executeSilently(transaction: IDBTransaction, operation: () => Operation<unknown>): void {
   transactionState(transaction).queue.push({ request: null, operation });
   schedule(transaction);
 }
@@ -131,7 +137,7 @@ export function executeSilently(transaction: IDBTransaction, operation: () => vo
 /** Lets the transaction go on with the next task. */
 export function schedule(transaction: IDBTransaction): void {
   const state = transactionState(transaction);
-  if (!state.isStarted || state.isScheduled || state.lifecycle === "finished") return;
+  if (!state.isStarted || state.isScheduled || state.running !== null || state.lifecycle === "finished") return;
   state.isScheduled = true;
   queueTask(() => {
     state.isScheduled = false;
@@ -144,47 +150,68 @@ function proceed(transaction: IDBTransaction, state: TransactionState): void {
   // No script is running, whatever was left.
   if (state.lifecycle === "active") state.lifecycle = "inactive";
   const item = state.queue.shift();
-  if (item !== undefined) perform(transaction, state, item);
-  if ((state.lifecycle as string) === "finished") return;
+  if (item === undefined) {
+    commit(transaction, state);
+    return;
+  }
+  state.running = item;
+  carryOut(item.operation(), (error, result) => {
+    state.running = null;
+    // It was aborted while the host was at work, and the request has heard of it.
+    if (state.lifecycle !== "finished") conclude(transaction, state, item, error, result);
+  });
+}
+
+/** What comes after a request or change of the schema: the next one, or the commit. */
+function goOn(transaction: IDBTransaction, state: TransactionState): void {
+  if (state.lifecycle === "finished") return;
   if (state.queue.length > 0) schedule(transaction);
   else commit(transaction, state);
 }
 
-function perform(transaction: IDBTransaction, state: TransactionState, { request, operation }: Item): void {
-  let error: DOMException | null = null;
-  let result: unknown;
-  try {
-    result = operation();
-  } catch (thrown) {
-    error = thrown instanceof DOMException ? thrown : exception("UnknownError", String(thrown));
-  }
+function conclude(transaction: IDBTransaction, state: TransactionState, item: Item, error: DOMException | null, result: unknown): void {
+  const { request } = item;
   if (request === null) {
     if (error !== null) abortTransaction(transaction, error);
+    goOn(transaction, state);
+    return;
+  }
+  // "Asynchronously execute a request", step 5.4: a script that has committed is not asked about errors any more.
+  if (error !== null && state.lifecycle === "committing") {
+    state.queue.unshift(item);
+    abortTransaction(transaction, error);
     return;
   }
   settle(request, result, error);
   const event = error === null ? new Event("success") : new Event("error", { bubbles: true, cancelable: true });
-  const wasInactive = state.lifecycle === "inactive";
-  if (wasInactive) state.lifecycle = "active";
+  if (state.lifecycle === "inactive") state.lifecycle = "active";
   const threw = fire(request, event, [transaction, state.db]);
-  // A listener may have committed or aborted.
-  if (wasInactive && state.lifecycle === "active") state.lifecycle = "inactive";
-  if (state.lifecycle === "finished") return;
-  if (threw) abortTransaction(transaction, exception("AbortError", "a listener threw an exception"));
-  else if (error !== null && !eventState(event).canceled) abortTransaction(transaction, error);
+  afterMicrotasks(() => {
+    // A listener may have committed or aborted; then it does not matter what the others did.
+    if (state.lifecycle === "active") {
+      state.lifecycle = "inactive";
+      if (threw) abortTransaction(transaction, exception("AbortError", "a listener threw an exception"));
+      else if (error !== null && !eventState(event).canceled) abortTransaction(transaction, error);
+    }
+    goOn(transaction, state);
+  });
 }
 
 function commit(transaction: IDBTransaction, state: TransactionState): void {
   state.lifecycle = "committing";
-  try {
-    callHost(() => host.idbCommit(state.id));
-  } catch (error) {
-    abortTransaction(transaction, error as DOMException);
-    return;
-  }
-  state.lifecycle = "finished";
-  fire(transaction, new Event("complete"), [state.db]);
-  state.finished(true);
+  state.running = COMMIT;
+  carryOut(ask(() => host.idbCommit(state.id)), (error) => {
+    state.running = null;
+    // The data of the origin may have been cleared meanwhile.
+    if ((state.lifecycle as string) === "finished") return;
+    if (error !== null) {
+      abortTransaction(transaction, error);
+      return;
+    }
+    state.lifecycle = "finished";
+    fire(transaction, new Event("complete"), [state.db]);
+    afterMicrotasks(() => state.finished(true));
+  });
 }
 
 /** "Abort a transaction": undone at once, told in a task. */
@@ -199,7 +226,8 @@ export function abortTransaction(transaction: IDBTransaction, error: DOMExceptio
     // A commit that failed has ended it already.
   }
   state.revert();
-  const requests = state.queue.splice(0).flatMap(({ request }) => (request === null ? [] : [request]));
+  const unfinished = state.running === null ? state.queue.splice(0) : [state.running, ...state.queue.splice(0)];
+  const requests = unfinished.flatMap(({ request }) => (request === null ? [] : [request]));
   for (const request of requests) requestState(request).isDone = true;
   queueTask(() => {
     for (const request of requests) {

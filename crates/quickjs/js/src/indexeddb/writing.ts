@@ -1,9 +1,12 @@
 // Storing records: keys from the script, from key paths and from the generator, and their keys in indexes.
 
-import { host, jsonStringify } from "../boundary.ts";
-import { deserializeForWorker, serializeForStorage } from "../structured-clone.ts";
-import { callHost, fail } from "./errors.ts";
+import { host, jsonStringify } from "#boundary";
+import { deserializeForWorker, serializeForStorage } from "#clone";
+import { fail } from "./errors.ts";
+import { EVERYTHING } from "./key-range.ts";
 import { canInjectKey, compareKeys, extractIndexKeys, extractKey, injectKey, type Key, type KeyPath, keyToValue, requireKey } from "./keys.ts";
+import { ask, type Operation } from "./operation.ts";
+import { type Row, rowValue, scan, type Source } from "./reading.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
 import { execute, type IDBTransaction, requireActive, transactionState } from "./transaction.ts";
@@ -48,10 +51,10 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
       fail("DataError", `${what}: a generated key cannot be put into the value`);
     }
   }
-  return execute(transaction, source, () => {
+  return execute(transaction, source, function* () {
     let recordKey = key;
     if (recordKey === null) {
-      const number = callHost(() => host.idbGenerateKey(state.id, meta.id));
+      const number = yield* ask(() => host.idbGenerateKey(state.id, meta.id));
       recordKey = [`n${number}`];
       if (keyPath !== null) {
         const clone = deserializeForWorker(text);
@@ -60,7 +63,7 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
       }
     }
     const entries = meta.stored.size === 0 ? null : entriesOf(meta.stored, deserializeForWorker(text));
-    callHost(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), text, entries, overwrite));
+    yield* ask(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), text, entries, overwrite));
     return keyToValue(recordKey);
   });
 }
@@ -73,15 +76,16 @@ function entriesOf(indexes: Iterable<IndexMeta>, value: unknown): string {
 const BATCH = 200;
 
 /** Gives every record of a store its keys in a new index; ConstraintError if it is unique and they are not. */
-export function fillIndex(read: (after: Key | null, limit: number) => { key: Key; value: unknown }[], transaction: IDBTransaction, storeId: number, index: IndexMeta): void {
-  const { id } = transactionState(transaction);
+export function* fillIndex(source: Source, storeId: number, index: IndexMeta): Operation<void> {
+  const { id } = transactionState(source.transaction);
   let after: Key | null = null;
   for (;;) {
-    const rows = read(after, BATCH);
-    for (const { key, value } of rows) {
-      const keys = extractIndexKeys(value, index.keyPath, index.multiEntry);
-      if (keys.length > 0) callHost(() => host.idbIndexRecord(id, storeId, jsonStringify(key), index.id, jsonStringify(keys)));
-      after = key;
+    const start: { key: Key; primaryKey: null; after: boolean } | null = after === null ? null : { key: after, primaryKey: null, after: true };
+    const rows: Row[] = yield* scan(source, { range: EVERYTHING, start, limit: BATCH, values: true });
+    for (const row of rows) {
+      const keys = extractIndexKeys(rowValue(row), index.keyPath, index.multiEntry);
+      if (keys.length > 0) yield* ask(() => host.idbIndexRecord(id, storeId, jsonStringify(row.key), index.id, jsonStringify(keys)));
+      after = row.key;
     }
     if (rows.length < BATCH) return;
   }

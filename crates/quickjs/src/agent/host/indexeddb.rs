@@ -55,12 +55,6 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
 }
 
 fn connections(host: &HostObject<'_>, databases: &Rc<Databases>) -> Result<()> {
-    host.function("idbCompare", |a: Text, b: Text| {
-        reply(read_key(&a.into_string()).and_then(|a| {
-            let b = read_key(&b.into_string())?;
-            Ok(Answer::Number(f64::from(a.cmp(&b) as i8)))
-        }))
-    })?;
     let state = databases.clone();
     host.function("idbDatabases", move || {
         reply(state.context().databases().map(|all| Answer::Text(convert::databases_json(&all))))

@@ -5,7 +5,7 @@ use crate::store::memory::orphan_problem;
 use crate::store::{ActivityLimits, SkippedRecord};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row, params};
-use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use wakeworker_core::{
     ActiveWorker, Change, Conditions, LastRound, NetworkCondition, NetworkId, PowerCondition, StorageKey,
     SyncKind, SyncOptions, SyncRegistration, SyncRegistrationId, Tag, Timestamp, WorkerId,
@@ -106,23 +106,25 @@ pub(super) fn worker_registrations(
     Ok(found)
 }
 
-/// All sync registrations that can be read and whose owner is among `owners`; the others are added to `skipped`.
+/// The sync registrations with these ids that can be read and whose owner is among `owners`, which are ordered by id; the
+/// others are added to `skipped`.
 pub(super) fn sync_registrations(
     connection: &Connection,
+    ids: RangeInclusive<i64>,
     owners: &[WorkerRegistration],
     skipped: &mut Vec<SkippedRecord>,
 ) -> rusqlite::Result<Vec<SyncRegistration>> {
-    let owners: HashSet<WorkerRegistrationId> = owners.iter().map(|owner| owner.id).collect();
     let mut statement = connection.prepare(
         "SELECT id, worker_registration, kind, tag, registered_at_ms, attempts, interrupted_starts, attempts_max, \
          not_before_ms, reregistered, min_interval_ms, anchor_ms, last_success_ms, not_after_ms, \
-         network_condition, power_condition, network FROM sync_registration ORDER BY id",
+         network_condition, power_condition, network FROM sync_registration \
+         WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([ids.start(), ids.end()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let sync = read_sync_registration(row).and_then(|sync| {
-            if owners.contains(&sync.worker_registration) {
+            if owners.binary_search_by_key(&sync.worker_registration, |owner| owner.id).is_ok() {
                 Ok(sync)
             } else {
                 Err(orphan_problem(sync.worker_registration))
