@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use url::Url;
 
 /// All traffic of one run. Lives on the worker's thread.
 pub(crate) struct Traffic {
@@ -150,20 +151,20 @@ impl Traffic {
 
     // -- fetches -----------------------------------------------------------------------------------------------------
 
-    /// Notes a fetch. Gives the place for its exchange, or keeps the order until there is one (then `Ok(None)`); an
-    /// error if too many wait already.
+    /// Notes a fetch. Gives the place for its exchange, or keeps the order until there is one (then `Ok(None)`); the
+    /// URL back if too many wait already.
     pub(crate) fn begin_fetch(
         &mut self,
         id: u32,
         order: FetchOrder,
         running_max: usize,
         waiting_max: usize,
-    ) -> Result<Option<(Place, FetchOrder)>, FetchOrder> {
+    ) -> Result<Option<(Place, FetchOrder)>, Url> {
         if self.exchanges.running.load(Ordering::Acquire) < running_max && self.waiting.is_empty() {
             return Ok(Some((self.take_place(id), order)));
         }
         if self.waiting.len() >= waiting_max {
-            return Err(order);
+            return Err(order.url);
         }
         self.waiting.push_back((id, order));
         self.exchanges.waiting.store(self.waiting.len(), Ordering::Release);

@@ -63,8 +63,8 @@ fn begin(realm: &Realm, id: u32, head: &str, body: Option<Vec<u8>>) {
     let config = &realm.shared.config;
     let begun = order(realm, id, head, body).and_then(|order| {
         let (running, waiting) = (config.fetches_max, config.fetches_waiting_max);
-        realm.traffic.borrow_mut().begin_fetch(id, order, running, waiting).map_err(|order| {
-            format!("Failed to fetch {}: {waiting} fetches wait already, which is the limit", order.url)
+        realm.traffic.borrow_mut().begin_fetch(id, order, running, waiting).map_err(|url| {
+            format!("Failed to fetch {url}: {waiting} fetches wait already, which is the limit")
         })
     });
     match begun {
