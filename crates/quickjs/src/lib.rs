@@ -23,6 +23,7 @@ mod body;
 mod clients;
 mod clock;
 mod config;
+mod cookies;
 mod emitter;
 mod error;
 mod fetch;
@@ -42,7 +43,9 @@ pub use clients::{ClientInfo, Clients, MessageSource, NoClients};
 pub use config::{RuntimeConfig, ScriptExtensions};
 pub use emitter::{LifecycleEvent, RegistrationState, WorkerState};
 pub use error::{OpenError, RegisterWorkerError};
-pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
+pub use fetch::{
+    AbortHandle, AddressSpace, FetchRequest, Fetcher, HttpFetcher, PrivateNetwork, ResponseHead, ResponseSink,
+};
 pub use fetch_event::{FetchEventHandle, FetchEventRequest, FetchEventResult};
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
 pub use runtime::Runtime;

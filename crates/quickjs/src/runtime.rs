@@ -83,7 +83,7 @@ impl Runtime {
         self.shared().unregister(registration, done);
     }
 
-    /// Clears all data of a storage key: registrations, sync entries, IndexedDB, caches (R163).
+    /// Clears all data of a storage key: registrations, sync entries, IndexedDB, caches, cookies (R163).
     pub fn clear_storage(
         &self,
         storage_key: &StorageKey,

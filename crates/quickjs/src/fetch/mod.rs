@@ -1,24 +1,39 @@
 //! Fetching: the rules of the Fetch standard (`process`, `cors`) over a transport (`Fetcher`) that a host may replace.
 
+mod address_space;
+mod answer;
 mod collect;
 mod cors;
 mod http;
+mod integrity;
+mod local;
 mod order;
+mod preflight_cache;
 mod process;
+mod redirect;
+mod referrer;
+mod request;
 mod sink;
+mod site;
 
+pub use address_space::{AddressSpace, PrivateNetwork};
 pub use http::HttpFetcher;
 pub use sink::{AbortHandle, ResponseHead, ResponseSink};
 
 pub(crate) use collect::fetch_whole;
+pub(crate) use integrity::Integrity;
 pub(crate) use order::{Credentials, FetchOrder, Mode, Redirect};
+pub(crate) use preflight_cache::{PreflightCache, Question};
 pub(crate) use process::{FetchAbort, FetchHandle, FetchReader, FetchRules, FilteredHead, start};
+pub(crate) use referrer::ReferrerPolicy;
 pub(crate) use sink::SinkTarget;
+pub(crate) use site::is_public_suffix;
 
 use crate::body::RequestBody;
 use url::Url;
 
-/// One HTTP exchange: no redirect is followed, no policy applied. That is done above, for every transport alike.
+/// One HTTP exchange: no redirect is followed, no policy applied. That is done above, for every transport alike; only
+/// `reach` is the transport's to keep.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FetchRequest {
@@ -32,6 +47,8 @@ pub struct FetchRequest {
     pub body: RequestBody,
     /// The Fetch standard's destination: `script` and `serviceworker` for scripts, otherwise empty.
     pub destination: &'static str,
+    /// The most private address that may be asked; a transport that resolves names must refuse those that are more private.
+    pub reach: AddressSpace,
 }
 
 /// What carries requests to servers. The default is [`HttpFetcher`]; a host may serve its own origin without a socket.

@@ -16,6 +16,11 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
+    /// Whether this sends the client elsewhere.
+    pub(crate) fn is_redirect(&self) -> bool {
+        matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.get("location").is_some()
+    }
+
     /// The values of a header, joined as the Fetch standard joins them.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         let mut values =

@@ -5,10 +5,9 @@ use super::register::gone;
 use super::scope;
 use crate::agent::host::fetch_import;
 use crate::agent::{State, Worker, lock};
-use crate::body::RequestBody;
 use crate::emitter::RegistrationState;
 use crate::error::RegisterWorkerError;
-use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
+use crate::fetch::{FetchOrder, Mode, Redirect, fetch_whole};
 use crate::mime;
 use crate::script::Script;
 use crate::shared::Shared;
@@ -145,21 +144,13 @@ impl Shared {
 
     fn fetch_main(&self, candidate: &Candidate) -> Result<String, RegisterWorkerError> {
         let url = &candidate.script_url;
-        let order = FetchOrder {
-            method: "GET".to_owned(),
-            url: url.clone(),
-            headers: vec![
-                ("service-worker".to_owned(), "script".to_owned()),
-                ("cache-control".to_owned(), "max-age=0".to_owned()),
-            ],
-            body: RequestBody::default(),
-            mode: Mode::SameOrigin,
-            credentials: Credentials::SameOrigin,
-            redirect: Redirect::Manual,
-            referrer: candidate.referrer.clone(),
-            origin: candidate.storage_key.origin().to_owned(),
-            destination: "serviceworker",
-        };
+        let mut order = FetchOrder::get(url.clone(), candidate.storage_key.origin());
+        order.headers.push(("service-worker".to_owned(), "script".to_owned()));
+        order.headers.push(("cache-control".to_owned(), "max-age=0".to_owned()));
+        order.mode = Mode::SameOrigin;
+        order.redirect = Redirect::Manual;
+        order.referrer = candidate.referrer.clone();
+        order.destination = "serviceworker";
         let timeout = Duration::from_millis(self.config.start_duration_max_ms);
         let response = fetch_whole(&self.fetch, order, self.config.script_bytes_max, timeout)
             .map_err(RegisterWorkerError::Type)?;

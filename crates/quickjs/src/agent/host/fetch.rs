@@ -6,7 +6,7 @@ use super::super::task::Task;
 use super::super::traffic::Place;
 use super::HostObject;
 use crate::body::{BodyReceiver, RequestBody, body_channel};
-use crate::fetch::{FetchOrder, FetchReader, FilteredHead, start};
+use crate::fetch::{FetchOrder, FetchReader, FilteredHead, Integrity, ReferrerPolicy, start};
 use crate::script::{BufferPart, Text};
 use ::url::Url;
 use rquickjs::Result;
@@ -52,6 +52,14 @@ struct Head {
     redirect: String,
     #[serde(default)]
     referrer: String,
+    #[serde(default, rename = "referrerPolicy")]
+    referrer_policy: String,
+    #[serde(default)]
+    cache: String,
+    #[serde(default)]
+    integrity: String,
+    #[serde(default)]
+    destination: String,
     /// The script writes the body, under the id of the fetch.
     #[serde(default)]
     writes: bool,
@@ -111,22 +119,23 @@ fn order(
     } else {
         RequestBody::default()
     };
-    Ok(FetchOrder {
-        method: head.method,
-        url,
-        headers: head.headers,
-        body,
-        mode: FetchOrder::mode(&head.mode)?,
-        credentials: FetchOrder::credentials(&head.credentials)?,
-        redirect: FetchOrder::redirect(&head.redirect)?,
-        referrer: match head.referrer.as_str() {
-            "about:client" | "client" => realm.worker.script_url.clone(),
-            "no-referrer" => String::new(),
-            other => other.to_owned(),
-        },
-        origin: realm.worker.storage_key.origin().to_owned(),
-        destination: "",
-    })
+    let mut order = FetchOrder::get(url, realm.worker.storage_key.origin());
+    order.method = head.method;
+    order.headers = head.headers;
+    order.body = body;
+    order.mode = FetchOrder::mode(&head.mode)?;
+    order.credentials = FetchOrder::credentials(&head.credentials)?;
+    order.redirect = FetchOrder::redirect(&head.redirect)?;
+    order.referrer = match head.referrer.as_str() {
+        "about:client" | "client" => realm.worker.script_url.clone(),
+        "no-referrer" => String::new(),
+        other => other.to_owned(),
+    };
+    order.referrer_policy = ReferrerPolicy::from_name(&head.referrer_policy).unwrap_or_default();
+    order.integrity = Integrity::parse(&head.integrity);
+    order.destination = FetchOrder::destination(&head.destination);
+    order.set_cache(&head.cache)?;
+    Ok(order)
 }
 
 /// Brings the answer to the worker's queue.

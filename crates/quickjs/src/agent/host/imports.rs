@@ -3,8 +3,7 @@
 use super::super::realm::Realm;
 use super::super::task::HostError;
 use super::{HostObject, throw};
-use crate::body::RequestBody;
-use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
+use crate::fetch::{Credentials, FetchOrder, Mode, fetch_whole};
 use crate::mime;
 use crate::script::{Script, Text, run};
 use ::url::Url;
@@ -62,18 +61,11 @@ pub(crate) fn fetch_import(
     let network = |message: String| HostError::new("NetworkError", message);
     let parsed = Url::parse(url)
         .map_err(|error| HostError::new("SyntaxError", format!("`{url}` is no URL: {error}")))?;
-    let order = FetchOrder {
-        method: "GET".to_owned(),
-        url: parsed,
-        headers: Vec::new(),
-        body: RequestBody::default(),
-        mode: Mode::NoCors,
-        credentials: Credentials::Include,
-        redirect: Redirect::Follow,
-        referrer: referrer.to_owned(),
-        origin: origin.to_owned(),
-        destination: "script",
-    };
+    let mut order = FetchOrder::get(parsed, origin);
+    order.mode = Mode::NoCors;
+    order.credentials = Credentials::Include;
+    order.referrer = referrer.to_owned();
+    order.destination = "script";
     let timeout = Duration::from_millis(shared.config.start_duration_max_ms);
     let response =
         fetch_whole(&shared.fetch, order, shared.config.script_bytes_max, timeout).map_err(network)?;
