@@ -28,6 +28,7 @@ mod emitter;
 mod error;
 mod fetch;
 mod fetch_event;
+mod indexeddb;
 mod json;
 mod lifecycle;
 mod mime;
@@ -47,6 +48,7 @@ pub use fetch::{
     AbortHandle, AddressSpace, FetchRequest, Fetcher, HttpFetcher, PrivateNetwork, ResponseHead, ResponseSink,
 };
 pub use fetch_event::{FetchEventHandle, FetchEventRequest, FetchEventResult};
+pub use indexeddb::PageDatabases;
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
 pub use runtime::Runtime;
 pub use storage::RuntimeStorage;

@@ -134,6 +134,14 @@ impl Driver {
         &self.skipped
     }
 
+    /// Asserts that the parts of the engine's state agree with each other. For tests and simulators.
+    ///
+    /// # Panics
+    /// If they do not: that is a defect of the engine.
+    pub fn check_invariants(&self) {
+        self.engine.check_invariants();
+    }
+
     /// Handles everything that has arrived, commits once, performs the effects. Returns after how many milliseconds to
     /// call again if nothing else happens; `None` if there is nothing to wait for.
     pub fn turn(&mut self) -> Option<u64> {

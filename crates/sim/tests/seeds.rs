@@ -1,0 +1,35 @@
+//! A fixed set of seeds, each played twice. `scripts/sim` plays more of them.
+
+use std::collections::BTreeSet;
+use wakeworker_sim::{Act, Scenario, play};
+
+/// Seeds of every test run.
+const SEEDS: u64 = 60;
+
+#[test] // R22, R23, R26, R29, R30, R36, R38, R49, R50, R51, R54, R57, R58, R61, R62, R63, R64, R68, R69, R77, R78, R79
+fn one_off_entries_are_as_the_model_says_whatever_fails() {
+    play_all(0..SEEDS / 2);
+}
+
+#[test] // R98, R99, R101, R106, R107, R108, R109, R112, R117, R125, R126, R127, R130, R131, R138, R139, R140, R141, R161, R163, R164, R166, R167, R168, R169, R171, R172, R174, R183, R194, R202, R205, R206, R245
+fn periodic_entries_are_as_the_model_says_and_nothing_told_is_lost() {
+    play_all(SEEDS / 2..SEEDS);
+}
+
+#[test]
+fn the_fixed_seeds_contain_every_kind_of_step() {
+    let kinds: BTreeSet<String> = (0..SEEDS)
+        .flat_map(|seed| Scenario::decode(&Scenario::bytes_of_seed(seed)).steps)
+        .map(|step| format!("{:?}", std::mem::discriminant(&step.act)))
+        .collect();
+    assert_eq!(kinds.len(), Act::KINDS);
+}
+
+fn play_all(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let bytes = Scenario::bytes_of_seed(seed);
+        let first = std::panic::catch_unwind(|| play(&bytes));
+        assert!(first.is_ok(), "replay: SEED={seed} scripts/sim");
+        assert_eq!(first.ok(), Some(play(&bytes)), "seed {seed}: equal bytes, equal runs");
+    }
+}
