@@ -155,7 +155,8 @@ impl Runtime {
         };
         let responder = FetchResponder::new(done);
         let answer = responder.clone();
-        let kind = EventKind::Fetch { request: Box::new(request), responder: responder.clone() };
+        let preload = shared.preload(registration, &request);
+        let kind = EventKind::Fetch { request: Box::new(request), preload, responder: responder.clone() };
         let done = EventDone::new(move |outcome| {
             answer.network_error(match outcome {
                 EventOutcome::Succeeded { .. } | EventOutcome::Rejected(_) => {

@@ -40,9 +40,9 @@ impl Scene {
         Scene { world, worker, other }
     }
 
-    /// What a script gets; `HERE` and `THERE` stand for the two origins.
+    /// What a script gets; `OWN` and `OTHER` stand for the two origins.
     fn eval(&self, code: &str) -> String {
-        let code = code.replace("HERE", &self.world.server.origin()).replace("THERE", &self.other.origin());
+        let code = code.replace("OWN", &self.world.server.origin()).replace("OTHER", &self.other.origin());
         self.world.ask(self.worker, &code)
     }
 
@@ -131,7 +131,7 @@ fn redirects_rewrite_methods_strip_headers_and_hide_who_asked() {
     assert!(!scene.other.requests("/allow").iter().any(|sent| sent.headers.contains_key("authorization")));
     assert_eq!(scene.sent("/allow").headers["origin"], scene.world.server.origin());
     // Away and back: the second server may not learn who asked the first one.
-    scene.eval("return (await fetch('/to?302,$/to%3F302,$/echo')).text()");
+    scene.eval("return (await fetch('/to?302,$/to%3F302,%2524/echo')).text()");
     assert_eq!(scene.world.server.requests("/echo").pop().unwrap().headers["origin"], "null");
 
     scene.refused("return fetch('/to?302,data:,x')", "neither http nor https");
@@ -152,23 +152,23 @@ fn redirects_rewrite_methods_strip_headers_and_hide_who_asked() {
 #[test] // 4.1, "main fetch"; 3.7, "cross-origin resource policy check"
 fn modes_decide_whom_a_script_may_ask_and_what_it_sees() {
     let scene = Scene::new();
-    scene.refused("return fetch('THERE/echo', { mode: 'same-origin' })", "same-origin");
+    scene.refused("return fetch('OTHER/echo', { mode: 'same-origin' })", "same-origin");
     scene.refused("return fetch('/to?302,$/echo', { mode: 'same-origin' })", "same-origin");
     scene.refused(
-        "return fetch('THERE/echo', { mode: 'no-cors', redirect: 'manual' })",
+        "return fetch('OTHER/echo', { mode: 'no-cors', redirect: 'manual' })",
         "must follow redirects",
     );
-    scene.refused("return fetch('THERE/nothing')", "Access-Control-Allow-Origin");
+    scene.refused("return fetch('OTHER/nothing')", "Access-Control-Allow-Origin");
     scene.refused("return fetch('http://localhost:6667/')", "blocked");
     scene.refused("return fetch('ftp://localhost/')", "not supported");
     scene.refused(
-        "return fetch('THERE/corp?same-origin', { mode: 'no-cors' })",
+        "return fetch('OTHER/corp?same-origin', { mode: 'no-cors' })",
         "Cross-Origin-Resource-Policy",
     );
-    let opaque = "const r = await fetch('THERE/corp?same-site', { mode: 'no-cors' }); return [r.type, r.status, r.url, r.ok, r.body, [...r.headers].length]";
+    let opaque = "const r = await fetch('OTHER/corp?same-site', { mode: 'no-cors' }); return [r.type, r.status, r.url, r.ok, r.body, [...r.headers].length]";
     assert_eq!(scene.eval(opaque), "opaque,0,,false,,0");
     assert_eq!(scene.eval("return (await fetch('/echo', { mode: 'no-cors' })).type"), "basic");
-    assert_eq!(scene.eval("return (await fetch('THERE/echo')).type"), "cors");
+    assert_eq!(scene.eval("return (await fetch('OTHER/echo')).type"), "cors");
 }
 
 #[test] // 4.2, "scheme fetch"
@@ -178,7 +178,7 @@ fn data_urls_need_no_server_and_blob_urls_find_nothing() {
     assert_eq!(scene.eval(data), "basic,200,OK,text/x;charset=utf-8,data:text/x;charset=utf-8,%C3%A4,ä");
     assert_eq!(scene.eval("return (await fetch('data:,', { mode: 'same-origin' })).status"), "200");
     scene.refused("return fetch('data:nothing')", "data: URL");
-    scene.refused("return fetch('blob:HERE/5e2b')", "blob:");
+    scene.refused("return fetch('blob:OWN/5e2b')", "blob:");
     assert_eq!(
         scene.eval("return [typeof URL.createObjectURL, await (await fetch('about:blank')).text()]"),
         "undefined,"
@@ -188,7 +188,7 @@ fn data_urls_need_no_server_and_blob_urls_find_nothing() {
 #[test] // 4.8 and 4.9
 fn a_preflight_is_asked_once_and_remembered_for_what_it_allowed() {
     let scene = Scene::new();
-    let put = "return (await fetch('THERE/allow', { method: 'PUT', headers: { 'x-own': '1' } })).status";
+    let put = "return (await fetch('OTHER/allow', { method: 'PUT', headers: { 'x-own': '1' } })).status";
     assert_eq!(scene.eval(put), "200");
     assert_eq!(scene.eval(put), "200");
     let methods =
@@ -202,15 +202,15 @@ fn a_preflight_is_asked_once_and_remembered_for_what_it_allowed() {
     // Another header, method or credentials mode is another question.
     assert_eq!(
         scene
-            .eval("return (await fetch('THERE/allow', { method: 'DELETE', credentials: 'include' })).status"),
+            .eval("return (await fetch('OTHER/allow', { method: 'DELETE', credentials: 'include' })).status"),
         "200"
     );
     assert_eq!(methods("/allow").len(), 5);
-    scene.refused("return fetch('THERE/allow', { method: 'PATCH' })", "PATCH");
-    scene.refused("return fetch('THERE/allow', { headers: { 'x-other': '1' } })", "x-other");
+    scene.refused("return fetch('OTHER/allow', { method: 'PATCH' })", "PATCH");
+    scene.refused("return fetch('OTHER/allow', { headers: { 'x-other': '1' } })", "x-other");
     assert!(!methods("/allow").contains(&"PATCH".to_owned()), "it was never sent");
     // A stream cannot be sent twice, so its server is always asked first.
-    let stream = "return (await fetch('THERE/echo', { method: 'POST', duplex: 'half', body: new ReadableStream({ start(c) { c.enqueue(new Uint8Array(2)); c.close() } }) })).status";
+    let stream = "return (await fetch('OTHER/echo', { method: 'POST', duplex: 'half', body: new ReadableStream({ start(c) { c.enqueue(new Uint8Array(2)); c.close() } }) })).status";
     assert_eq!(scene.eval(stream), "200");
     assert_eq!(methods("/echo"), ["OPTIONS", "POST"]);
 }
@@ -234,13 +234,13 @@ fn cookies_are_kept_sent_and_cleared_and_never_shown() {
         "a=1; session=2"
     );
     // Another port is another origin of the same site: only asked for.
-    assert_eq!(cookies(&scene, "return (await fetch('THERE/echo')).text()"), "");
+    assert_eq!(cookies(&scene, "return (await fetch('OTHER/echo')).text()"), "");
     assert_eq!(
-        cookies(&scene, "return (await fetch('THERE/echo', { credentials: 'include' })).text()"),
+        cookies(&scene, "return (await fetch('OTHER/echo', { credentials: 'include' })).text()"),
         "a=1; session=2"
     );
     scene.eval("return fetch('/set?no=1', { credentials: 'omit' }).then(() => 0)");
-    scene.eval("return fetch('THERE/set?no=1').then(() => 0)");
+    scene.eval("return fetch('OTHER/set?no=1').then(() => 0)");
     // A redirect sets cookies too.
     scene.world.server.put(
         "/login",
@@ -256,7 +256,8 @@ fn cookies_are_kept_sent_and_cleared_and_never_shown() {
 
     let Scene { world, other, .. } = scene;
     let world = world.reopen();
-    let (_, worker) = world.activate("sw.js");
+    let registration = world.runtime.match_registration(&world.key(), &world.server.url("/")).unwrap();
+    let worker = registration.active.unwrap().id;
     let scene = Scene { world, worker, other };
     assert_eq!(cookies(&scene, "return (await fetch('/echo')).text()"), "a=1; b=3", "those that last, last");
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -287,7 +288,7 @@ fn integrity_is_checked_before_a_script_sees_a_byte() {
     scene.refused("return fetch('data:,x', { integrity: 'sha256-AAAA' })", "integrity");
     scene.refused(&format!("return fetch('/large', {{ integrity: '{good}' }})"), "1000 bytes");
     scene.refused(
-        &format!("return fetch('THERE/echo', {{ mode: 'no-cors', integrity: '{good}' }})"),
+        &format!("return fetch('OTHER/echo', {{ mode: 'no-cors', integrity: '{good}' }})"),
         "integrity",
     );
     assert_eq!(scene.eval("return (await fetch('/hello', { integrity: 'unknown' })).text()"), "hello");
@@ -309,13 +310,13 @@ fn requests_say_who_asks_and_no_more() {
     ] {
         assert!(here.contains(part), "{part}: {here}");
     }
-    let there = headers("fetch('THERE/echo')");
+    let there = headers("fetch('OTHER/echo')");
     assert!(there.contains(&format!("referer={}/|", scene.world.server.origin())), "{there}");
     assert!(there.contains("sec-fetch-site=same-site"), "{there}");
     assert!(!headers("fetch('/echo', { referrerPolicy: 'no-referrer' })").contains("referer="));
     assert!(!headers("fetch('/echo', { referrer: '' })").contains("referer="));
     assert!(headers("fetch('/echo', { referrer: '/page?q' })").contains("/page?q"));
-    assert!(headers("fetch('THERE/echo', { referrerPolicy: 'unsafe-url' })").contains("/sw.js"));
+    assert!(headers("fetch('OTHER/echo', { referrerPolicy: 'unsafe-url' })").contains("/sw.js"));
     assert!(!headers("fetch('/to-policy?/echo')").contains("referer="), "a redirect may change the policy");
     let post = headers("fetch('/echo', { method: 'POST', referrerPolicy: 'no-referrer' })");
     assert!(post.contains("origin=null"), "{post}");
@@ -382,7 +383,9 @@ fn a_public_site_does_not_reach_this_machine_unless_the_host_lets_it() {
     let server = Server::start();
     server
         .put("/secret", Answer::new(200, "text/plain", "secret").header("Access-Control-Allow-Origin", "*"));
-    let evaluate = |private_network: PrivateNetwork| {
+    let port = server.port();
+    let near = format!("'http://127.0.0.1:{port}/secret', 'http://x.localhost:{port}/secret'");
+    let evaluate = |private_network: PrivateNetwork, urls: &str| {
         let mut config = RuntimeConfig::default();
         config.private_network = private_network;
         let options = EvalOptions {
@@ -391,11 +394,10 @@ fn a_public_site_does_not_reach_this_machine_unless_the_host_lets_it() {
             script_url: Url::parse("https://public.example/sw.js").unwrap(),
             ..EvalOptions::default()
         };
-        let port = server.port();
         let script = format!(
             "addEventListener('activate', (event) => event.waitUntil((async () => {{
-                for (const url of ['http://127.0.0.1:{port}/secret', 'http://x.localhost:{port}/secret', 'https://10.0.0.1/', 'https://[::ffff:192.168.0.1]/']) {{
-                    console.log(await fetch(url, {{ signal: AbortSignal.timeout(50) }}).then((r) => r.text(), (e) => e.name === 'TimeoutError' ? 'asked' : e.message));
+                for (const url of [{urls}]) {{
+                    console.log(await fetch(url).then((r) => r.text(), (e) => e.message));
                 }}
             }})()))"
         );
@@ -403,15 +405,16 @@ fn a_public_site_does_not_reach_this_machine_unless_the_host_lets_it() {
         Runtime::evaluate(options, vec![("sw.js".to_owned(), script)], |line| lines.push(line.text)).unwrap();
         lines
     };
-    let refused = evaluate(PrivateNetwork::Refuse);
+    let private = "'https://10.0.0.1/', 'https://[::ffff:192.168.0.1]/'";
+    let refused = evaluate(PrivateNetwork::Refuse, &format!("{near}, {private}"));
     assert_eq!(refused.len(), 4);
     assert!(refused.iter().all(|line| line.contains("may not reach")), "{refused:?}");
     assert!(server.requests("/secret").is_empty());
-    let elsewhere = evaluate(PrivateNetwork::AllowFor(vec!["https://other.example".to_owned()]));
+    let elsewhere = evaluate(PrivateNetwork::AllowFor(vec!["https://other.example".to_owned()]), &near);
     assert!(elsewhere[0].contains("may not reach this machine"), "{elsewhere:?}");
-    let allowed = evaluate(PrivateNetwork::AllowFor(vec!["https://public.example".to_owned()]));
-    assert_eq!(allowed[0], "secret");
+    let allowed = evaluate(PrivateNetwork::AllowFor(vec!["https://public.example".to_owned()]), &near);
+    assert_eq!(allowed, ["secret", "secret"]);
     // The gateway's own app is on this machine and reaches it.
     let scene = Scene::new();
-    assert_eq!(scene.eval("return (await fetch('THERE/echo')).status"), "200");
+    assert_eq!(scene.eval("return (await fetch('OTHER/echo')).status"), "200");
 }

@@ -4,6 +4,7 @@ import { Event, eventState, MessageEvent, setMessageData } from "./event.ts";
 import { dispatch, type EventTarget, hasListener } from "./event-target.ts";
 import { signalAbort } from "./abort.ts";
 import { drawId, host, jsonParse, jsonStringify, promiseResolve, then } from "./boundary.ts";
+import { receiveResponse } from "./fetch.ts";
 import { HostBody, writeToHost } from "./host-body.ts";
 import { describeError } from "./inspect.ts";
 import { deserializeForWorker } from "./structured-clone.ts";
@@ -373,8 +374,16 @@ function makeFetchEvent(id: number, init: { readonly [member: string]: unknown }
     request: makeRequest(record),
     clientId: text("clientId", ""),
     resultingClientId: text("resultingClientId", ""),
+    preloadResponse: init.preloads === true ? preloadResponse(id, record.url) : undefined,
     cancelable: true,
   });
+}
+
+/** The response of a navigation that the host has sent ahead. */
+function preloadResponse(event: number, url: string): Promise<unknown> {
+  const response = receiveResponse(url, (id) => host.eventPreloadAdopt(event, id));
+  ignoreRejection(response);
+  return response;
 }
 
 /** The body of a request that comes while it is read. */

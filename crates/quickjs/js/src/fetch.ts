@@ -30,6 +30,30 @@ export function fetchOver(id: number): void {
   pending.get(id)?.over();
 }
 
+/** The answer of a request that the host has sent; `begin` gets the id under which it comes. */
+export function receiveResponse(url: string, begin: (id: number) => void): Promise<unknown> {
+  const id = drawId();
+  return new Promise((resolve, reject) => {
+    const finished = (): void => {
+      pending.delete(id);
+    };
+    pending.set(id, {
+      head(response) {
+        // What is still expected of this request must not hold the response.
+        pending.set(id, { head() {}, failed() {}, over: finished });
+        const body = new HostBody(id, finished);
+        resolve(makeResponse({ ...response, body: Body.fromSource(body) }, true));
+      },
+      failed(message) {
+        finished();
+        reject(new TypeError(`the request of ${url} failed: ${message}`));
+      },
+      over: finished,
+    });
+    begin(id);
+  });
+}
+
 /** `fetch(input, init)`: every failure is a rejection. */
 export async function fetch(input: unknown, init: unknown = undefined): Promise<unknown> {
   requireArguments(arguments.length, 1, "fetch");

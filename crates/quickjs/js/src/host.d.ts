@@ -69,6 +69,8 @@ interface Host {
   bodyEnd(id: number, error: string | null): void;
   /** The streamed body of an event's request can be read under this id. */
   eventBodyAdopt(event: number, id: number): void;
+  /** The answer of a navigation that was sent ahead comes as that of a fetch with this id. */
+  eventPreloadAdopt(event: number, id: number): void;
   /** `respondWith` was called: nothing of the request's body has to be kept for the network. */
   eventBodyCommit(event: number): void;
 
@@ -100,6 +102,10 @@ interface Host {
   /** data: see clone.ts. Fire and forget, in order. */
   postMessageToClient(clientId: string, data: Json): void;
   postMessageToWorker(workerId: number, data: Json): void;
+  /** null leaves a part as it is. Ends with `settled`. */
+  navigationPreloadSet(id: number, enabled: boolean | null, header: string | null): void;
+  /** {enabled, headerValue} */
+  navigationPreloadState(): Json;
   /** Current states of the registration's workers: {installing, waiting, active: null | {id, scriptUrl, state}}. */
   registrationState(): Json;
   /** `chrome.webview.postMessage(message)`: JSON text for the host program (R221). */
@@ -195,7 +201,7 @@ interface Hooks {
   /** Dispatches a trusted event. `type`: install, activate, sync, periodicsync, message, messageerror, fetch. `init` by type:
    *  sync {tag, lastChance, registration?}; periodicsync {tag, registration?}, where the registration is as syncRegistrations gives
    *  it, and there only if the host has switched the older explainer's options on; message {data, origin, source: ClientInfo | {workerId, scriptUrl, state} | null};
-   *  fetch {method, url, headers, mode, credentials, redirect, referrer, destination, cache, clientId, resultingClientId, streams} with body; with `streams` it comes in parts: `eventBodyAdopt`. */
+   *  fetch {method, url, headers, mode, credentials, redirect, referrer, destination, cache, clientId, resultingClientId, streams, preloads} with body; with `streams` it comes in parts: `eventBodyAdopt`. */
   dispatch(id: number, type: string, init: Json, body: ArrayBuffer | null): void;
   /** The time limit of an event has passed: set its timed-out flag (R89). */
   timedOut(id: number): void;

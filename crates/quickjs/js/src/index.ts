@@ -14,6 +14,7 @@ import * as formData from "./form-data.ts";
 import * as global from "./global.ts";
 import * as headers from "./headers.ts";
 import * as hostBody from "./host-body.ts";
+import { NavigationPreloadManager } from "./navigation-preload.ts";
 import * as navigator from "./navigator.ts";
 import { operationSettled } from "./operations.ts";
 import * as performance from "./performance.ts";
@@ -49,6 +50,7 @@ const eager: Record<string, unknown> = {
   Headers: headers.Headers,
   InstallEvent: extendable.InstallEvent,
   MessageEvent: event.MessageEvent,
+  NavigationPreloadManager,
   Performance: performance.Performance,
   PeriodicSyncEvent: extendable.PeriodicSyncEvent,
   PeriodicSyncManager,

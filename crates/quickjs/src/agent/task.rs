@@ -4,6 +4,7 @@ use crate::body::BodyReceiver;
 use crate::clients::{ClientInfo, MessageSource};
 use crate::clock::{Moment, Time};
 use crate::fetch_event::FetchResponder;
+use crate::lifecycle::Preload;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use wakeworker_core::{AttemptId, PermissionName, PermissionState, Tag};
@@ -92,6 +93,8 @@ pub(crate) enum EventKind {
     },
     Fetch {
         request: Box<crate::FetchEventRequest>,
+        /// The request, sent ahead while the worker starts.
+        preload: Option<Preload>,
         responder: FetchResponder,
     },
 }

@@ -460,7 +460,7 @@ fn init_of(realm: &Rc<Realm>, id: u32, kind: EventKind) -> Init {
             });
             (init.to_string(), None, None)
         }
-        EventKind::Fetch { mut request, responder } => {
+        EventKind::Fetch { mut request, preload, responder } => {
             let body = std::mem::take(&mut request.body);
             let bytes = match &body {
                 RequestBody::Bytes(bytes) if !bytes.is_empty() => Some(bytes.clone()),
@@ -481,7 +481,11 @@ fn init_of(realm: &Rc<Realm>, id: u32, kind: EventKind) -> Init {
                 "clientId": request.client_id,
                 "resultingClientId": request.resulting_client_id,
                 "streams": streams,
+                "preloads": preload.is_some(),
             });
+            if let Some(preload) = preload {
+                realm.traffic.borrow_mut().put_preload(id, preload);
+            }
             (init.to_string(), bytes, Some(responder))
         }
     }

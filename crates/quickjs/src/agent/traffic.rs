@@ -4,6 +4,7 @@ use super::Run;
 use super::task::Task;
 use crate::body::{BodyReceiver, BodySender, RequestBody};
 use crate::fetch::{FetchAbort, FetchHandle, FetchOrder};
+use crate::lifecycle::Preload;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(crate) struct Traffic {
     incoming: HashMap<u32, Incoming>,
     outgoing: HashMap<u32, Outgoing>,
     event_bodies: HashMap<u32, EventBody>,
+    preloads: HashMap<u32, Preload>,
 }
 
 /// How many exchanges with servers are going on, and how many fetches wait for one to end.
@@ -130,6 +132,7 @@ impl Traffic {
             incoming: HashMap::new(),
             outgoing: HashMap::new(),
             event_bodies: HashMap::new(),
+            preloads: HashMap::new(),
         }
     }
 
@@ -147,6 +150,7 @@ impl Traffic {
         self.incoming.clear();
         self.outgoing.clear();
         self.event_bodies.clear();
+        self.preloads.clear();
     }
 
     // -- fetches -----------------------------------------------------------------------------------------------------
@@ -237,6 +241,21 @@ impl Traffic {
                 abort.abort();
             }
         }
+    }
+
+    /// The request of an event was sent ahead.
+    pub(crate) fn put_preload(&mut self, event: u32, preload: Preload) {
+        self.preloads.insert(event, preload);
+    }
+
+    /// The script takes the answer of the request that was sent ahead, as that of a fetch with this id. It has no place
+    /// among the script's own exchanges.
+    pub(crate) fn adopt_preload(&mut self, event: u32, id: u32) {
+        let Some(Preload { handle, answer }) = self.preloads.remove(&event) else { return };
+        let abort = Some(handle.aborter());
+        let place = Arc::new(AtomicU8::new(OVER));
+        self.fetches.insert(id, RunningFetch { handle: Some(handle), abort, place });
+        answer.adopt(id, self.run.clone());
     }
 
     // -- bodies that the script reads ----------------------------------------------------------------------------------

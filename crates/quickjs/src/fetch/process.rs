@@ -45,6 +45,21 @@ pub(crate) struct FilteredHead {
     pub(crate) kind: &'static str,
 }
 
+impl FilteredHead {
+    /// As the JavaScript layer reads it.
+    pub(crate) fn json(&self) -> String {
+        serde_json::json!({
+            "status": self.head.status,
+            "statusText": self.head.status_text,
+            "url": self.url,
+            "redirected": self.redirected,
+            "headers": self.head.headers,
+            "type": self.kind,
+        })
+        .to_string()
+    }
+}
+
 /// The reader of a fetch hears one of the two, once.
 pub(crate) trait FetchReader: Send + Sync {
     /// There is a response; dropping `body` aborts the rest.
@@ -359,8 +374,7 @@ impl SinkTarget for HopTarget {
         }
     }
 
-    /// Nothing of the exchange is left.
-    pub(super) fn over(&self) {
+    fn over(&self) {
         if let Some(process) = self.process() {
             process.over();
         }

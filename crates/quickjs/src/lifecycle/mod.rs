@@ -5,6 +5,7 @@ mod attach;
 mod evaluate;
 mod install;
 mod job;
+mod preload;
 mod register;
 mod scope;
 mod unregister;
@@ -14,6 +15,7 @@ pub use evaluate::{EvalOptions, EvalOutcome};
 pub use register::RegisterJob;
 
 pub(crate) use job::Jobs;
+pub(crate) use preload::{NavigationPreload, Preload};
 
 use crate::agent::{State, Task, Worker, lock};
 use crate::emitter::{LifecycleEvent, RegistrationState, WorkerState};
@@ -40,6 +42,7 @@ pub(crate) struct Registration {
     storage_key: StorageKey,
     scope: String,
     update_via_cache: String,
+    navigation_preload: NavigationPreload,
     last_update_check: Timestamp,
     installing: Option<Arc<Worker>>,
     waiting: Option<Arc<Worker>>,
@@ -64,6 +67,7 @@ impl Registry {
                 storage_key: stored.storage_key.clone(),
                 scope: stored.scope.clone(),
                 update_via_cache: stored.update_via_cache.clone(),
+                navigation_preload: stored.navigation_preload.clone(),
                 last_update_check: stored.last_update_check,
                 installing: None,
                 waiting: None,

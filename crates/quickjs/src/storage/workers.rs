@@ -2,6 +2,7 @@
 
 use super::{RuntimeStorage, StorageFailure, open};
 use crate::OpenError;
+use crate::lifecycle::NavigationPreload;
 use rusqlite::{Connection, params};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wakeworker_core::{StorageKey, Timestamp, WorkerId, WorkerRegistrationId};
@@ -18,6 +19,7 @@ pub(crate) struct StoredRegistration {
     pub(crate) storage_key: StorageKey,
     pub(crate) scope: String,
     pub(crate) update_via_cache: String,
+    pub(crate) navigation_preload: NavigationPreload,
     pub(crate) last_update_check: Timestamp,
     pub(crate) workers: Vec<StoredWorker>,
 }
@@ -52,7 +54,8 @@ impl WorkerStore {
     pub(crate) fn load(&self) -> Result<Vec<StoredRegistration>, StorageFailure> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "SELECT id, storage_key, scope, update_via_cache, last_update_check_ms FROM worker_registration ORDER BY id",
+            "SELECT id, storage_key, scope, update_via_cache, last_update_check_ms, navigation_preload_enabled,
+             navigation_preload_header FROM worker_registration ORDER BY id",
         )?;
         let mut registrations = statement
             .query_map([], |row| {
@@ -61,6 +64,7 @@ impl WorkerStore {
                     storage_key: StorageKey::from(row.get::<_, String>(1)?.as_str()),
                     scope: row.get(2)?,
                     update_via_cache: row.get(3)?,
+                    navigation_preload: NavigationPreload { enabled: row.get(5)?, header: row.get(6)? },
                     last_update_check: Timestamp(row.get(4)?),
                     workers: Vec::new(),
                 })
@@ -131,6 +135,20 @@ impl WorkerStore {
         Ok(())
     }
 
+    /// Notes what a registration has set for navigation preload.
+    pub(crate) fn set_navigation_preload(
+        &self,
+        id: WorkerRegistrationId,
+        enabled: bool,
+        header: &str,
+    ) -> Result<(), StorageFailure> {
+        self.connection().execute(
+            "UPDATE worker_registration SET navigation_preload_enabled = ?2, navigation_preload_header = ?3 WHERE id = ?1",
+            params![id.0.cast_signed(), enabled, header],
+        )?;
+        Ok(())
+    }
+
     /// Inserts a worker with all its scripts, durably.
     pub(crate) fn put_worker(
         &self,
@@ -183,7 +201,8 @@ impl WorkerStore {
     }
 }
 
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE worker_registration (
         id INTEGER PRIMARY KEY,
         storage_key TEXT NOT NULL,
@@ -207,7 +226,12 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE worker_id (last INTEGER NOT NULL) STRICT;
     INSERT INTO worker_id (last) VALUES (0);
-"];
+",
+    "
+    ALTER TABLE worker_registration ADD COLUMN navigation_preload_enabled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE worker_registration ADD COLUMN navigation_preload_header TEXT NOT NULL DEFAULT 'true';
+",
+];
 
 #[cfg(test)]
 mod tests {
@@ -223,6 +247,7 @@ mod tests {
             storage_key: StorageKey::first_party("https://a.example"),
             scope: "https://a.example/".into(),
             update_via_cache: "imports".into(),
+            navigation_preload: NavigationPreload::default(),
             last_update_check: Timestamp(5),
             workers: Vec::new(),
         };

@@ -26,6 +26,10 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         state.traffic.borrow_mut().adopt_event_body(event, id, replay_bytes_max);
     })?;
     let state = realm.clone();
+    host.function("eventPreloadAdopt", move |event: u32, id: u32| {
+        state.traffic.borrow_mut().adopt_preload(event, id);
+    })?;
+    let state = realm.clone();
     host.function("eventBodyCommit", move |event: u32| {
         state.traffic.borrow_mut().commit_event_body(event, "the worker answers the request itself");
     })?;

@@ -146,16 +146,8 @@ struct ToQueue {
 
 impl FetchReader for ToQueue {
     fn head(&self, filtered: FilteredHead, body: BodyReceiver) {
-        let head = serde_json::json!({
-            "status": filtered.head.status,
-            "statusText": filtered.head.status_text,
-            "url": filtered.url,
-            "redirected": filtered.redirected,
-            "headers": filtered.head.headers,
-            "type": filtered.kind,
-        });
         // A run that has ended drops the body, which aborts the exchange.
-        let _ = self.run.queue.push(Task::FetchHead { id: self.id, head: head.to_string(), body });
+        let _ = self.run.queue.push(Task::FetchHead { id: self.id, head: filtered.json(), body });
     }
 
     fn failed(&self, message: String) {
