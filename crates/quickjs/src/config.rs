@@ -37,6 +37,10 @@ pub struct RuntimeConfig {
     pub queued_messages_max: usize,
     /// Exchanges that one worker may have under way; further fetches wait for their turn. Default: 128.
     pub fetches_max: usize,
+    /// Long operations of `crypto.subtle` that one worker may have waiting; further ones fail. Default: 1,000.
+    pub crypto_operations_max: usize,
+    /// Largest RSA modulus that scripts may generate or import. Default: 4,096.
+    pub rsa_modulus_bits_max: usize,
     /// Fetches of one worker that may wait for their turn; further ones fail. Default: 10,000.
     pub fetches_waiting_max: usize,
     /// Largest request body that a script may send whole. Default: 67,108,864 (64 MiB).
@@ -144,6 +148,8 @@ impl Default for RuntimeConfig {
             timers_max: 10_000,
             queued_messages_max: 1_000,
             fetches_max: 128,
+            crypto_operations_max: 1_000,
+            rsa_modulus_bits_max: 4_096,
             fetches_waiting_max: 10_000,
             request_bytes_max: 64 * MIB,
             request_stream_bytes_max: 1024 * MIB as u64,

@@ -24,6 +24,7 @@ mod clients;
 mod clock;
 mod config;
 mod cookies;
+mod crypto;
 mod emitter;
 mod error;
 mod fetch;

@@ -20,8 +20,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, DNT, EXPECT, HOST,
-    HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN, REFERER, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, UPGRADE_INSECURE_REQUESTS, VIA,
+    HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN, REFERER, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, UPGRADE_INSECURE_REQUESTS, VIA,
 };
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::{Extension, response::IntoResponse};
@@ -63,20 +63,29 @@ const HIDDEN: [HeaderName; 18] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-/// Answers every request that is not for the gateway itself.
+/// Answers every request that is not for the gateway itself, and tells the browser what its workers' servers have set.
 pub(crate) async fn serve(
     State(gateway): State<Arc<Gateway>>,
     Extension(OwnOrigin(origin)): Extension<OwnOrigin>,
-    mut request: Request<Body>,
+    request: Request<Body>,
 ) -> Response<Body> {
+    let cookies = Arc::clone(&gateway.cookies);
+    let mut response = answer(gateway, &origin, request).await;
+    for cookie in cookies.take_for_browser(&origin) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+async fn answer(gateway: Arc<Gateway>, origin: &str, mut request: Request<Body>) -> Response<Body> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let Ok(url) = Url::parse(&format!("{origin}{path}")) else {
         return (StatusCode::BAD_REQUEST, "the request's path is not part of a valid URL").into_response();
     };
-    let storage_key = StorageKey::first_party(&origin);
-    gateway.cookies.seen(&origin, request.headers().get(COOKIE));
+    let storage_key = StorageKey::first_party(origin);
+    gateway.cookies.seen(origin, request.headers().get(COOKIE));
     if !is_navigation(request.method(), request.headers()) {
-        let initiator = initiator(&gateway, &storage_key, &origin, request.headers());
+        let initiator = initiator(&gateway, &storage_key, origin, request.headers());
         let (client, controller) = initiator.map_or((String::new(), None), |i| (i.client, i.controller));
         let ids = ClientIds { client, resulting: String::new() };
         return gateway.answer(controller, request, &url, ids).await;
@@ -102,7 +111,7 @@ pub(crate) async fn serve(
         extensions: &extensions,
         shared_storage: gateway.shared_storage,
     };
-    page_script::inject(response, &origin, &facts)
+    page_script::inject(response, origin, &facts)
 }
 
 struct ClientIds {

@@ -45,6 +45,16 @@ interface Host {
   decoderDecode(decoder: number, bytes: ArrayBuffer, offset: number, length: number, last: boolean): string | null;
   decoderClose(decoder: number): void;
   base64Encode?: never; // QuickJS-NG has atob and btoa
+  /** Opens a codec of CompressionStream. Failures throw {name, message, hostError: true}. */
+  codecOpen(format: "deflate" | "deflate-raw" | "gzip", compress: boolean): number;
+  codecWrite(codec: number, bytes: ArrayBuffer, offset: number, length: number, last: boolean): void;
+  /** The next part of what came out; empty when there is none before the next `codecWrite`. */
+  codecRead(codec: number): ArrayBuffer;
+  codecClose(codec: number): void;
+
+  // -- Web Cryptography (crypto/mod.rs) ------------------------------------------------------------------------------------
+  /** Ends with `hooks.cryptoSettled(id, …)`; throws {name, message, hostError: true} if the operation cannot be begun. */
+  cryptoRun(id: number, order: Json, key: ArrayBuffer, data: ArrayBuffer, extra: ArrayBuffer, more: ArrayBuffer): void;
 
   // -- importScripts -------------------------------------------------------------------------------------------------------
   /** Evaluates the script in the global scope, synchronously. `url` is absolute. Throws an object {name, message, hostError: true}
@@ -183,6 +193,9 @@ interface Hooks {
   timer(id: number): void;
   /** Ends an asynchronous operation: error {name, message} as Json, or null and the value as Json (may be "null" or ""). */
   settled(id: number, error: Json | null, value: Json | null): void;
+
+  /** Ends `cryptoRun`: error {name, message} as Json alone, or null, facts as Json, and up to two results. */
+  cryptoSettled(id: number, error: Json | null, info?: Json, first?: ArrayBuffer | null, second?: ArrayBuffer | null): void;
 
   /** head: {status, statusText, url, redirected, headers, type}; type: "basic" | "cors" | "opaque" | "opaqueredirect". For the
    *  opaque types give the real status, headers and body: this side hides them from the script. */

@@ -28,6 +28,7 @@ pub(crate) struct Realm {
     pub(crate) timers: RefCell<Timers>,
     pub(crate) traffic: RefCell<Traffic>,
     pub(crate) decoders: RefCell<HashMap<u32, super::host::Decoder>>,
+    pub(crate) codecs: RefCell<HashMap<u32, super::host::Codec>>,
     pub(crate) events: RefCell<HashMap<u32, RunningEvent>>,
     /// Fetch events that have no answer.
     pub(crate) responders: RefCell<HashMap<u32, FetchResponder>>,
@@ -38,6 +39,7 @@ pub(crate) struct Realm {
     pub(crate) next_id: Cell<u32>,
     /// A script has made a transaction, which becomes inactive when the microtasks have run.
     pub(crate) wants_clean_up: Cell<bool>,
+    pub(crate) crypto: super::host::CryptoQueue,
     pub(crate) idle_since: Cell<Moment>,
     /// How often random bytes were drawn, where they come from a seed.
     pub(crate) random_draws: Cell<u64>,
@@ -77,6 +79,7 @@ impl Realm {
             timers: RefCell::default(),
             traffic: RefCell::new(Traffic::new(run.clone())),
             decoders: RefCell::default(),
+            codecs: RefCell::default(),
             events: RefCell::default(),
             responders: RefCell::default(),
             operations: Cell::new(0),
@@ -84,6 +87,7 @@ impl Realm {
             rejections: RefCell::default(),
             next_id: Cell::new(1),
             wants_clean_up: Cell::new(false),
+            crypto: super::host::CryptoQueue::default(),
             idle_since: Cell::new(shared.time.now()),
             random_draws: Cell::new(0),
         }

@@ -3,6 +3,7 @@
 use crate::body::BodyReceiver;
 use crate::clients::{ClientInfo, MessageSource};
 use crate::clock::{Moment, Time};
+use crate::crypto::Output;
 use crate::fetch_event::FetchResponder;
 use crate::lifecycle::Preload;
 use std::collections::VecDeque;
@@ -15,6 +16,8 @@ pub(crate) enum Task {
     Timer(u32),
     /// An asynchronous host operation ended.
     Settled { id: u32, result: Result<String, HostError> },
+    /// An operation of `crypto.subtle` ended.
+    Crypto { id: u32, result: Result<Output, HostError> },
     /// A fetch has an answer (already as JSON).
     FetchHead { id: u32, head: String, body: BodyReceiver },
     /// A fetch failed.

@@ -330,6 +330,25 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
             };
             hooks.get("settled")?.call((id, Nullable(error), Nullable(value)))
         }
+        Task::Crypto { id, result } => {
+            realm.operations.set(realm.operations.get().saturating_sub(1));
+            let hook = hooks.get("cryptoSettled")?;
+            match result {
+                Ok(output) => {
+                    let buffer =
+                        |bytes: Option<Vec<u8>>| bytes.map(|bytes| new_buffer(ctx, &bytes)).transpose();
+                    let (first, second) = (buffer(output.first)?, buffer(output.second)?);
+                    hook.call((
+                        id,
+                        Nullable(None::<String>),
+                        output.info.to_string(),
+                        Nullable(first),
+                        Nullable(second),
+                    ))
+                }
+                Err(error) => hook.call((id, error.json())),
+            }
+        }
         Task::FetchHead { id, head, body } => {
             let wanted = realm.traffic.borrow_mut().answered(id, body);
             if wanted { hooks.get("fetchHead")?.call((id, head)) } else { Ok(()) }

@@ -47,6 +47,8 @@ pub struct FetchRequest {
     pub body: RequestBody,
     /// The Fetch standard's destination: `script` and `serviceworker` for scripts, otherwise empty.
     pub destination: &'static str,
+    /// Whether cookies go with the request and are taken from its response. Those of the runtime's own jar are in `headers`.
+    pub credentials: bool,
     /// The most private address that may be asked; a transport that resolves names must refuse those that are more private.
     pub reach: AddressSpace,
 }

@@ -71,6 +71,7 @@ impl State {
             headers: headers.0,
             body,
             destination: order.destination,
+            credentials: self.has_credentials(),
             reach: rules.private_network.reach(&order.origin, &order.url),
         }
     }
@@ -98,6 +99,7 @@ impl State {
             headers: headers.0,
             body: RequestBody::default(),
             destination: order.destination,
+            credentials: false,
             reach: rules.private_network.reach(&order.origin, &order.url),
         }
     }

@@ -85,6 +85,11 @@ fn set_timer(realm: &Realm, id: u32, delay_ms: f64) -> std::result::Result<Answe
 }
 
 fn random_bytes(realm: &Realm, length: usize) -> std::result::Result<Answer, HostError> {
+    random(realm, length).map(|bytes| Answer::Bytes(bytes.into()))
+}
+
+/// Random bytes: the system's, or in virtual time those of the seed.
+pub(super) fn random(realm: &Realm, length: usize) -> std::result::Result<Vec<u8>, HostError> {
     // The Web Crypto standard's limit for getRandomValues.
     if length > 65_536 {
         let message = format!("{length} random bytes were asked for; at most 65536 are given at once");
@@ -95,11 +100,11 @@ fn random_bytes(realm: &Realm, length: usize) -> std::result::Result<Answer, Hos
         realm.random_draws.set(draw + 1);
         // The wall clock tells the runs of one worker apart.
         let name = [realm.worker.id.0, time.wall().0.cast_unsigned(), draw];
-        return Ok(Answer::Bytes(time.random_bytes(name, length).into()));
+        return Ok(time.random_bytes(name, length));
     }
     let mut bytes = vec![0; length];
     match getrandom::fill(&mut bytes) {
-        Ok(()) => Ok(Answer::Bytes(bytes.into())),
+        Ok(()) => Ok(bytes),
         Err(error) => {
             Err(HostError::new("OperationError", format!("the system gave no random bytes: {error}")))
         }

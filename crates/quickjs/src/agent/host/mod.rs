@@ -3,6 +3,8 @@
 mod basics;
 mod bodies;
 mod caches;
+mod codec;
+mod crypto;
 mod events;
 mod fetch;
 mod imports;
@@ -12,6 +14,8 @@ mod sync;
 mod text;
 mod url;
 
+pub(crate) use codec::Codec;
+pub(crate) use crypto::CryptoQueue;
 pub(crate) use fetch::begin_waiting_fetches;
 pub(crate) use imports::fetch_import;
 pub(crate) use text::Decoder;
@@ -37,6 +41,8 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     sync::install(&host, realm)?;
     indexeddb::install(&host, realm)?;
     caches::install(&host, realm)?;
+    codec::install(&host, realm)?;
+    crypto::install(&host, realm)?;
     ctx.globals().set("__host", host.object)
 }
 
