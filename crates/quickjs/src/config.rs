@@ -1,6 +1,6 @@
 //! Every limit of the runtime, with its unit and its default.
 
-use crate::VirtualTime;
+use crate::{PrivateNetwork, VirtualTime};
 
 /// Limits and policies of one [`Runtime`](crate::Runtime). Durations are milliseconds; limits name their unit.
 ///
@@ -45,21 +45,46 @@ pub struct RuntimeConfig {
     pub queued_messages_max: usize,
     /// Largest structured clone: a message, or a value in IndexedDB. Default: 268,435,456 (256 MiB).
     pub clone_bytes_max: usize,
-    /// Fetches that one worker may have under way; further ones fail. Default: 128.
+    /// Exchanges that one worker may have under way; further fetches wait for their turn. Default: 128.
     pub fetches_max: usize,
     /// Long operations of `crypto.subtle` that one worker may have waiting; further ones fail. Default: 1,000.
     pub crypto_operations_max: usize,
     /// Largest RSA modulus that scripts may generate or import. Default: 4,096.
     pub rsa_modulus_bits_max: usize,
-    /// Largest request body that a script may send, and the most that the bodies of all its requests under way may have
-    /// together. Default: 67,108,864 (64 MiB).
+    /// Fetches of one worker that may wait for their turn; further ones fail. Default: 10,000.
+    pub fetches_waiting_max: usize,
+    /// Largest request body that a script may send whole, and the most that such bodies of requests under way and responses
+    /// that were not read may have together. Default: 67,108,864 (64 MiB).
     pub request_bytes_max: usize,
+    /// Largest request body that a script may send as a stream. Default: 1,073,741,824 (1 GiB).
+    pub request_stream_bytes_max: u64,
+    /// How much of a page's request body a worker may read before it calls `respondWith`: as long as it has not, the body is
+    /// kept, because the request may yet go to the network. Default: 16,777,216 (16 MiB).
+    pub request_replay_bytes_max: usize,
     /// Largest response body, decompressed. Default: 1,073,741,824 (1 GiB).
     pub response_bytes_max: u64,
-    /// Response bytes that are held for a script that does not read. Default: 262,144 (256 KiB).
+    /// Bytes of one body that wait for a reader, script or page, before its writer is held back. Default: 262,144
+    /// (256 KiB).
     pub response_window_bytes: usize,
+    /// Largest response whose integrity is checked: it is kept whole until then. Default: 67,108,864 (64 MiB).
+    pub integrity_bytes_max: usize,
     /// Redirects that one fetch follows. Default: 20.
     pub redirects_max: u32,
+    /// Answers of preflights that are remembered. Default: 1,000.
+    pub preflights_max: usize,
+    /// How long the answer of a preflight is remembered at most, in seconds. Default: 7,200 (2 h).
+    pub preflight_age_s_max: u64,
+    /// Cookies of all sites together; the oldest make room. Default: 3,000.
+    pub cookies_max: usize,
+    /// Cookies of one domain; the oldest make room. Default: 180.
+    pub cookies_per_domain_max: usize,
+    /// Name and value of a cookie together; larger ones are ignored. Default: 4,096.
+    pub cookie_bytes_max: usize,
+    /// Whether workers of public sites may reach the local network and this machine. Default: no.
+    pub private_network: PrivateNetwork,
+    /// Certificates (DER) of authorities that are trusted beside the system's, for servers of an own network or of tests. Default:
+    /// none.
+    pub extra_root_certificates: Vec<Vec<u8>>,
     /// Longest wait for a connection. Default: 30,000 (30 s).
     pub connect_timeout_ms: u64,
     /// Longest silence of a server. Default: 60,000 (1 min).
@@ -139,10 +164,21 @@ impl Default for RuntimeConfig {
             fetches_max: 128,
             crypto_operations_max: 1_000,
             rsa_modulus_bits_max: 4_096,
+            fetches_waiting_max: 10_000,
             request_bytes_max: 64 * MIB,
+            request_stream_bytes_max: 1024 * MIB as u64,
+            request_replay_bytes_max: 16 * MIB,
             response_bytes_max: 1024 * MIB as u64,
             response_window_bytes: 256 * 1024,
+            integrity_bytes_max: 64 * MIB,
             redirects_max: 20,
+            preflights_max: 1_000,
+            preflight_age_s_max: 7_200,
+            cookies_max: 3_000,
+            cookies_per_domain_max: 180,
+            cookie_bytes_max: 4_096,
+            private_network: PrivateNetwork::Refuse,
+            extra_root_certificates: Vec::new(),
             connect_timeout_ms: 30_000,
             response_idle_timeout_ms: 60_000,
             fetch_timeout_ms: 3_600_000,

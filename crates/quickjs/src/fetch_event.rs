@@ -1,12 +1,13 @@
 //! The `fetch` event as a host sees it: a request in, a streamed response out.
 
-use bytes::Bytes;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::agent::{Task, Worker};
+use crate::body::{BodyReceiver, RequestBody};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A page's request.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct FetchEventRequest {
     /// The method.
     pub method: String,
@@ -28,15 +29,18 @@ pub struct FetchEventRequest {
     pub client_id: String,
     /// The client that a navigation will make.
     pub resulting_client_id: String,
-    /// The body; empty if there is none.
-    pub body: Bytes,
+    /// The body; empty if there is none. A stream is read only as far as the worker reads it.
+    pub body: RequestBody,
 }
 
 /// What the worker answered.
 #[derive(Debug)]
 pub enum FetchEventResult {
     /// No listener, or none called `respondWith`: ask the network.
-    NotHandled,
+    NotHandled {
+        /// The request's body, whole, whatever the worker has read of it.
+        body: RequestBody,
+    },
     /// A response.
     Response {
         /// The status code.
@@ -45,78 +49,35 @@ pub enum FetchEventResult {
         status_text: String,
         /// Names and values, Latin-1.
         headers: Vec<(String, String)>,
-        /// The body.
+        /// The body. While nobody reads it, who makes it is held back; dropping it aborts the rest.
         body: BodyReceiver,
     },
     /// `respondWith` was rejected, or the worker failed: a network error to the page.
     NetworkError(String),
 }
 
-/// A response body that arrives in parts.
-#[derive(Debug)]
-pub struct BodyReceiver {
-    parts: UnboundedReceiver<Result<Bytes, String>>,
-    held_bytes: Arc<AtomicU64>,
-}
-
-impl BodyReceiver {
-    /// The next part; `None` at the end, an error if the body was cut off.
-    pub async fn recv(&mut self) -> Option<Result<Bytes, String>> {
-        let part = self.parts.recv().await;
-        self.count(part)
-    }
-
-    /// The same, waiting on this thread. Panics inside an asynchronous task.
-    pub fn blocking_recv(&mut self) -> Option<Result<Bytes, String>> {
-        let part = self.parts.blocking_recv();
-        self.count(part)
-    }
-
-    fn count(&self, part: Option<Result<Bytes, String>>) -> Option<Result<Bytes, String>> {
-        if let Some(Ok(bytes)) = &part {
-            self.held_bytes.fetch_sub(bytes.len() as u64, Ordering::AcqRel);
-        }
-        part
-    }
-}
-
 type Done = Box<dyn FnOnce(FetchEventResult) + Send>;
 
 /// Answers one fetch event. Dropped without an answer it gives a network error.
+#[derive(Clone)]
 pub(crate) struct FetchResponder(Arc<Responder>);
 
-impl Clone for FetchResponder {
-    fn clone(&self) -> FetchResponder {
-        FetchResponder(self.0.clone())
-    }
-}
-
 struct Responder {
-    held_bytes: Arc<AtomicU64>,
-    held_bytes_max: u64,
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
-    done: Option<Done>,
-    body: Option<UnboundedSender<Result<Bytes, String>>>,
+    done: Mutex<Option<Done>>,
+    aborted: AtomicBool,
 }
 
 impl FetchResponder {
-    pub(crate) fn new(
-        held_bytes_max: u64,
-        done: impl FnOnce(FetchEventResult) + Send + 'static,
-    ) -> FetchResponder {
+    pub(crate) fn new(done: impl FnOnce(FetchEventResult) + Send + 'static) -> FetchResponder {
         FetchResponder(Arc::new(Responder {
-            held_bytes: Arc::default(),
-            held_bytes_max,
-            inner: Mutex::new(Inner { done: Some(Box::new(done)), body: None }),
+            done: Mutex::new(Some(Box::new(done))),
+            aborted: AtomicBool::new(false),
         }))
     }
 
-    /// The worker does not answer this request.
-    pub(crate) fn not_handled(&self) {
-        self.answer(FetchEventResult::NotHandled);
+    /// The worker does not answer this request, whose body is given back.
+    pub(crate) fn not_handled(&self, body: RequestBody) {
+        self.answer(FetchEventResult::NotHandled { body });
     }
 
     /// The page gets a network error.
@@ -124,83 +85,102 @@ impl FetchResponder {
         self.answer(FetchEventResult::NetworkError(message));
     }
 
-    /// The head of a response, whose body comes by [`FetchResponder::chunk`] and [`FetchResponder::end`].
-    pub(crate) fn head(&self, status: u16, status_text: String, headers: Vec<(String, String)>) {
-        let (sender, parts) = unbounded_channel();
-        {
-            let mut inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            if inner.done.is_none() {
-                return;
-            }
-            inner.body = Some(sender);
-        }
-        let body = BodyReceiver { parts, held_bytes: self.0.held_bytes.clone() };
+    /// The page gets a response.
+    pub(crate) fn respond(
+        &self,
+        status: u16,
+        status_text: String,
+        headers: Vec<(String, String)>,
+        body: BodyReceiver,
+    ) {
         self.answer(FetchEventResult::Response { status, status_text, headers, body });
     }
 
-    /// A part of the body. A reader that is too slow loses the rest: the script cannot be held back.
-    pub(crate) fn chunk(&self, bytes: Bytes) {
-        let held = self.0.held_bytes.fetch_add(bytes.len() as u64, Ordering::AcqRel) + bytes.len() as u64;
-        if held > self.0.held_bytes_max {
-            let limit = self.0.held_bytes_max;
-            return self.end(Some(format!("more than {limit} bytes of the response wait for the page")));
-        }
-        let inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(body) = &inner.body {
-            // The page may have gone.
-            let _ = body.send(Ok(bytes));
-        }
+    /// The page does not want an answer any more.
+    fn abort(&self) {
+        self.0.aborted.store(true, Ordering::Release);
+        drop(self.take());
     }
 
-    /// The body is complete, or broken off with an error.
-    pub(crate) fn end(&self, error: Option<String>) {
-        let mut inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(body), Some(error)) = (inner.body.take(), error) {
-            let _ = body.send(Err(error));
-        }
+    /// Whether the page has gone.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.0.aborted.load(Ordering::Acquire)
     }
 
-    /// The same response for another thread, if this one should never come back.
-    pub(crate) fn open(&self) -> OpenResponse {
-        OpenResponse(Arc::downgrade(&self.0))
+    /// Whether both answer the same event.
+    pub(crate) fn is(&self, other: &FetchResponder) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The same answer for another thread, if this one should never come back.
+    pub(crate) fn open(&self) -> OpenAnswer {
+        OpenAnswer(Arc::downgrade(&self.0))
     }
 
     fn answer(&self, result: FetchEventResult) {
-        let done = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner).done.take();
-        if let Some(done) = done {
+        if let Some(done) = self.take() {
             done(result);
         }
     }
+
+    fn take(&self) -> Option<Done> {
+        self.0.done.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
-/// A response that may be unfinished.
-pub(crate) struct OpenResponse(Weak<Responder>);
+/// A request that may have no answer yet.
+pub(crate) struct OpenAnswer(Weak<Responder>);
 
-impl OpenResponse {
+impl OpenAnswer {
     pub(crate) fn is_open(&self) -> bool {
         self.0.strong_count() > 0
     }
 
-    /// Breaks it off.
-    pub(crate) fn end(&self, reason: &str) {
+    /// The page gets a network error, unless it had an answer.
+    pub(crate) fn fail(&self, reason: &str) {
         if let Some(responder) = self.0.upgrade().map(FetchResponder) {
             responder.network_error(reason.to_owned());
-            responder.end(Some(reason.to_owned()));
         }
     }
 }
 
 impl Drop for Responder {
     fn drop(&mut self) {
-        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(done) = inner.done.take() {
+        if let Some(done) = self.done.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             done(FetchEventResult::NetworkError(
                 "the service worker was stopped before it answered".to_owned(),
             ));
         }
-        if let Some(body) = inner.body.take() {
-            let _ =
-                body.send(Err("the service worker was stopped before the response was complete".to_owned()));
+    }
+}
+
+/// A fetch event that was dispatched.
+pub struct FetchEventHandle {
+    event: Option<(Arc<Worker>, FetchResponder)>,
+}
+
+impl FetchEventHandle {
+    pub(crate) fn new(worker: Arc<Worker>, responder: FetchResponder) -> FetchEventHandle {
+        FetchEventHandle { event: Some((worker, responder)) }
+    }
+
+    /// For an event that no worker gets.
+    pub(crate) fn ended() -> FetchEventHandle {
+        FetchEventHandle { event: None }
+    }
+
+    /// The page does not want the answer any more: `event.request.signal` aborts in the worker, and what was to be called
+    /// with the answer is dropped. An answer that has come already is aborted by dropping its body instead.
+    pub fn abort(&self) {
+        if let Some((worker, responder)) = &self.event {
+            responder.abort();
+            worker.post(Task::FetchEventAborted(responder.clone()));
         }
+    }
+}
+
+impl fmt::Debug for FetchEventHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchEventHandle").field("dispatched", &self.event.is_some()).finish()
     }
 }

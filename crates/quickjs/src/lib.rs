@@ -19,9 +19,11 @@
 //! ```
 
 mod agent;
+mod body;
 mod clients;
 mod clock;
 mod config;
+mod cookies;
 mod crypto;
 mod emitter;
 mod error;
@@ -39,12 +41,15 @@ mod storage;
 mod virtual_time;
 
 pub use agent::{ConsoleLevel, ConsoleLine};
+pub use body::{BodyReceiver, BodySender, RequestBody, body_channel};
 pub use clients::{ClientInfo, Clients, MessageSource, NoClients};
 pub use config::{RuntimeConfig, ScriptExtensions};
 pub use emitter::{LifecycleEvent, RegistrationState, WorkerState};
 pub use error::{OpenError, RegisterWorkerError};
-pub use fetch::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
-pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
+pub use fetch::{
+    AbortHandle, AddressSpace, FetchRequest, Fetcher, HttpFetcher, PrivateNetwork, ResponseHead, ResponseSink,
+};
+pub use fetch_event::{FetchEventHandle, FetchEventRequest, FetchEventResult};
 pub use indexeddb::PageDatabases;
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob, WorkerType, check_worker_urls};
 pub use runtime::Runtime;

@@ -3,7 +3,7 @@
 use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, State, Task, Worker};
 use crate::clients::{Clients, MessageSource};
 use crate::emitter::{LifecycleEvent, RegistrationState};
-use crate::fetch_event::FetchResponder;
+use crate::fetch_event::{FetchEventHandle, FetchResponder};
 use crate::json;
 use crate::shared::Shared;
 use crate::storage::{self, OriginStorage, StorageError};
@@ -84,7 +84,7 @@ impl Runtime {
         self.shared().unregister(registration, done);
     }
 
-    /// Clears all data of a storage key: registrations, sync entries, IndexedDB, caches (R163).
+    /// Clears all data of a storage key: registrations, sync entries, IndexedDB, caches, cookies (R163).
     pub fn clear_storage(
         &self,
         storage_key: &StorageKey,
@@ -151,25 +151,28 @@ impl Runtime {
         registration: WorkerRegistrationId,
         request: FetchEventRequest,
         done: impl FnOnce(FetchEventResult) + Send + 'static,
-    ) {
+    ) -> FetchEventHandle {
         let shared = self.shared();
-        let responder = FetchResponder::new(shared.config.response_bytes_max, done);
-        let Some(worker) = shared.active_worker(registration) else { return responder.not_handled() };
         // The specification lets the event be skipped if the first evaluation added no listener.
-        if worker.listens_to("fetch") == Some(false) {
-            return responder.not_handled();
-        }
-        let body = request.body.clone();
+        let worker =
+            shared.active_worker(registration).filter(|worker| worker.listens_to("fetch") != Some(false));
+        let Some(worker) = worker else {
+            done(FetchEventResult::NotHandled { body: request.body });
+            return FetchEventHandle::ended();
+        };
+        let responder = FetchResponder::new(done);
         let answer = responder.clone();
-        let kind = EventKind::Fetch { request: Box::new(request), body, responder };
-        let done = EventDone::new(move |outcome| match outcome {
-            // `respondWith` has answered, or nobody called it.
-            EventOutcome::Succeeded { .. } | EventOutcome::Rejected(_) => answer.not_handled(),
-            EventOutcome::Terminated(text)
-            | EventOutcome::StartFailed(text)
-            | EventOutcome::ScriptError(text) => {
-                answer.network_error(text);
-            }
+        let preload = shared.preload(registration, &request);
+        let kind = EventKind::Fetch { request: Box::new(request), preload, responder: responder.clone() };
+        let done = EventDone::new(move |outcome| {
+            answer.network_error(match outcome {
+                EventOutcome::Succeeded { .. } | EventOutcome::Rejected(_) => {
+                    "the service worker ended the event without an answer".to_owned()
+                }
+                EventOutcome::Terminated(text)
+                | EventOutcome::StartFailed(text)
+                | EventOutcome::ScriptError(text) => text,
+            });
         });
         let limit = shared.config.event_duration_max_ms;
         worker.dispatch(
@@ -177,6 +180,7 @@ impl Runtime {
             EventTask { kind, done, attempt: None, duration_max_ms: Some(limit), starts: 0 },
         );
         shared.soft_update(registration);
+        FetchEventHandle::new(worker, responder)
     }
 
     /// Delivers `worker.postMessage(data)` of a page; `data` is the JavaScript layer's clone format. A worker that is

@@ -3,8 +3,9 @@
 use crate::agent::{ConsoleLine, Task, Watchdog, Worker, lock};
 use crate::clients::Clients;
 use crate::clock::Time;
+use crate::cookies::CookieJar;
 use crate::emitter::{Emitter, LifecycleEvent};
-use crate::fetch::FetchRules;
+use crate::fetch::{FetchRules, PreflightCache};
 use crate::lifecycle::Registry;
 use crate::locks::Locks;
 use crate::script::BytecodeCache;
@@ -76,8 +77,15 @@ impl Shared {
         let caches = Caches::open(storage, &config, quota.clone())?;
         let fetch = Arc::new(FetchRules {
             fetcher,
+            cookies: CookieJar::open(storage, &config)?,
+            preflights: PreflightCache::new(config.preflights_max, config.preflight_age_s_max),
+            private_network: config.private_network.clone(),
+            time: Time::new(config.virtual_time.clone()),
+            integrity_bytes_max: config.integrity_bytes_max,
+            language: config.language.clone(),
             redirects_max: config.redirects_max,
             response_bytes_max: config.response_bytes_max,
+            window_bytes: config.response_window_bytes,
             user_agent: config.user_agent.clone(),
             online: AtomicBool::new(true),
         });
@@ -88,7 +96,7 @@ impl Shared {
             },
             message: failure.message,
         })?;
-        Ok(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             bytecode: BytecodeCache::new(config.compiled_script_bytes_max),
             time: Time::new(config.virtual_time.clone()),
             config,
@@ -108,7 +116,14 @@ impl Shared {
             probe: OnceLock::new(),
             console: RwLock::default(),
             closing: AtomicBool::new(false),
-        }))
+        });
+        let told = Arc::downgrade(&shared);
+        shared.fetch.cookies.on_failure(move |text| {
+            if let Some(shared) = told.upgrade() {
+                shared.warn(WorkerId(0), text);
+            }
+        });
+        Ok(shared)
     }
 
     pub(crate) fn on_console(&self, observer: ConsoleObserver) {

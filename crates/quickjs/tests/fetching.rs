@@ -242,13 +242,16 @@ fn fetch_events_are_answered_streamed_refused_or_left_to_the_network() {
     assert_eq!(body(ask(id, "/settled")).2, "at once");
     assert_eq!(body(ask(id, "/stream")).2, "abc");
     assert_eq!(body(ask(id, "/proxy")).2, "from the network");
-    assert!(matches!(ask(id, "/network"), FetchEventResult::NotHandled));
+    assert!(matches!(ask(id, "/network"), FetchEventResult::NotHandled { .. }));
     assert!(matches!(ask(id, "/fail"), FetchEventResult::NetworkError(_)));
     // A stopped worker starts for it.
     world.runtime.stop_worker(worker);
     assert_eq!(body(ask(id, "/direct")).0, 201);
     let (none, _) = world.activate("none/sw.js");
-    assert!(matches!(ask(none, "/direct"), FetchEventResult::NotHandled));
-    assert!(matches!(ask(wakeworker_core::WorkerRegistrationId(999), "/x"), FetchEventResult::NotHandled));
+    assert!(matches!(ask(none, "/direct"), FetchEventResult::NotHandled { .. }));
+    assert!(matches!(
+        ask(wakeworker_core::WorkerRegistrationId(999), "/x"),
+        FetchEventResult::NotHandled { .. }
+    ));
     assert_eq!(world.sync(id, "t"), AttemptOutcome::Succeeded { handled: false });
 }

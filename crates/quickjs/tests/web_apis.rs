@@ -8,7 +8,6 @@
     reason = "a test fails by panicking, and prints what was asked for"
 )]
 
-use bytes::Bytes;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -81,9 +80,13 @@ impl Fetcher for Echo {
             request.headers.into_iter().map(|(name, value)| (format!("x-{}", name.to_lowercase()), value)),
         );
         sink.head(ResponseHead { status: 200, status_text: "OK".to_owned(), headers });
-        let bytes: Bytes = request.body;
-        sink.chunk(bytes);
-        sink.end();
+        request.body.collect_then(usize::MAX, move |body| match body {
+            Ok(bytes) => {
+                sink.chunk(bytes);
+                sink.end();
+            }
+            Err(problem) => sink.error(problem),
+        });
         AbortHandle::ended()
     }
 }

@@ -9,7 +9,7 @@
 //! * A request without a `Referer` is nobody's and goes to the server: tools, and pages with `no-referrer`.
 //! * A frame inside a page of another site is in a partition of its own and has no worker there (R175).
 
-use super::fetcher::{from_latin1, to_latin1_pairs};
+use super::fetcher::{from_latin1, request_body, to_latin1_pairs};
 use super::host_check::{SEC_FETCH_DEST, SEC_FETCH_MODE, SEC_FETCH_SITE};
 use super::page_script::{self, PageFacts};
 use super::pages::Initiator;
@@ -20,21 +20,26 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, DNT, EXPECT, HOST,
-    HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN, REFERER, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, UPGRADE_INSECURE_REQUESTS, VIA,
+    HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN, REFERER, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, UPGRADE_INSECURE_REQUESTS, VIA,
 };
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::{Extension, response::IntoResponse};
-use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use http_body::Body as _;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use url::Url;
 use wakeworker_core::{StorageKey, WorkerRegistrationId};
-use wakeworker_quickjs::{BodyReceiver, FetchEventRequest, FetchEventResult};
+use wakeworker_quickjs::{
+    BodyReceiver, FetchEventHandle, FetchEventRequest, FetchEventResult, RequestBody, body_channel,
+};
 
-/// The largest request body that a worker gets to see; a larger one goes to the server without it.
-const EVENT_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A request body up to this size is read before the worker gets the event; a larger one, or one of unknown size, is
+/// streamed.
+const WHOLE_BODY_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of a streamed request body that wait for the worker before the browser is held back.
+const BODY_WINDOW_BYTES: usize = 256 * 1024;
 
 /// Headers that a script cannot see or set ("forbidden request-header"), and those of the connection.
 const HIDDEN: [HeaderName; 18] = [
@@ -58,20 +63,29 @@ const HIDDEN: [HeaderName; 18] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-/// Answers every request that is not for the gateway itself.
+/// Answers every request that is not for the gateway itself, and tells the browser what its workers' servers have set.
 pub(crate) async fn serve(
     State(gateway): State<Arc<Gateway>>,
     Extension(OwnOrigin(origin)): Extension<OwnOrigin>,
-    mut request: Request<Body>,
+    request: Request<Body>,
 ) -> Response<Body> {
+    let cookies = Arc::clone(&gateway.cookies);
+    let mut response = answer(gateway, &origin, request).await;
+    for cookie in cookies.take_for_browser(&origin) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+async fn answer(gateway: Arc<Gateway>, origin: &str, mut request: Request<Body>) -> Response<Body> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let Ok(url) = Url::parse(&format!("{origin}{path}")) else {
         return (StatusCode::BAD_REQUEST, "the request's path is not part of a valid URL").into_response();
     };
-    let storage_key = StorageKey::first_party(&origin);
-    gateway.cookies.seen(&origin, request.headers().get(COOKIE));
+    let storage_key = StorageKey::first_party(origin);
+    gateway.cookies.seen(origin, request.headers().get(COOKIE));
     if !is_navigation(request.method(), request.headers()) {
-        let initiator = initiator(&gateway, &storage_key, &origin, request.headers());
+        let initiator = initiator(&gateway, &storage_key, origin, request.headers());
         let (client, controller) = initiator.map_or((String::new(), None), |i| (i.client, i.controller));
         let ids = ClientIds { client, resulting: String::new() };
         return gateway.answer(controller, request, &url, ids).await;
@@ -97,7 +111,7 @@ pub(crate) async fn serve(
         extensions: &extensions,
         shared_storage: gateway.shared_storage,
     };
-    page_script::inject(response, &origin, &facts)
+    page_script::inject(response, origin, &facts)
 }
 
 struct ClientIds {
@@ -118,28 +132,23 @@ impl Gateway {
             return self.answer_from_upstream(request).await;
         };
         let (parts, body) = request.into_parts();
-        let body = match buffered(body).await {
-            Buffered::Whole(bytes) => bytes,
-            Buffered::TooLarge(body) => {
-                output::warning(format!(
-                    "{} {}: the request body is larger than {} MiB, so the service worker does not see it",
-                    parts.method,
-                    parts.uri.path(),
-                    EVENT_BODY_BYTES_MAX / 1024 / 1024
-                ));
-                return self.answer_from_upstream(Request::from_parts(parts, body)).await;
-            }
-            Buffered::Failed(problem) => {
+        let body = match event_body(body, &parts.headers).await {
+            Ok(body) => body,
+            Err(problem) => {
                 return (StatusCode::BAD_REQUEST, format!("the request body broke off: {problem}"))
                     .into_response();
             }
         };
-        let event = fetch_event(&parts.method, &parts.headers, url, ids, body.clone());
+        let event = fetch_event(&parts.method, &parts.headers, url, ids, body);
         let (sender, receiver) = oneshot::channel();
-        self.runtime.fetch_event(registration, event, move |result| drop(sender.send(result)));
-        match receiver.await {
-            Ok(FetchEventResult::NotHandled) => {
-                self.answer_from_upstream(Request::from_parts(parts, Body::from(body))).await
+        let handle = self.runtime.fetch_event(registration, event, move |result| drop(sender.send(result)));
+        // A browser that goes away drops this future, and nobody wants the answer any more.
+        let mut waiting = AbortIfDropped(Some(handle));
+        let result = receiver.await;
+        waiting.0 = None;
+        match result {
+            Ok(FetchEventResult::NotHandled { body }) => {
+                self.answer_from_upstream(Request::from_parts(parts, request_body(body))).await
             }
             Ok(FetchEventResult::Response { status, headers, body, .. }) => {
                 worker_response(status, headers, body)
@@ -206,7 +215,7 @@ fn fetch_event(
     headers: &HeaderMap,
     url: &Url,
     ids: ClientIds,
-    body: Bytes,
+    body: RequestBody,
 ) -> FetchEventRequest {
     let value =
         |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -248,11 +257,7 @@ fn worker_response(status: u16, headers: Vec<(String, String)>, body: BodyReceiv
     let Some(status) = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational()) else {
         return network_error::worker_failed(&format!("a response with status {status} cannot be sent"));
     };
-    let body = stream::unfold(body, |mut body| async move {
-        let part = body.recv().await?;
-        Some((part.map_err(std::io::Error::other), body))
-    });
-    let mut response = Response::new(Body::from_stream(body));
+    let mut response = Response::new(Body::new(body));
     *response.status_mut() = status;
     for (name, value) in headers {
         if let (Ok(name), Some(value)) = (name.parse::<HeaderName>(), from_latin1(&value))
@@ -264,26 +269,41 @@ fn worker_response(status: u16, headers: Vec<(String, String)>, body: BodyReceiv
     response
 }
 
-enum Buffered {
-    Whole(Bytes),
-    TooLarge(Body),
-    Failed(axum::Error),
+/// The body of a page's request for the worker: whole if it is small, so that it can be sent again after a redirect; else a
+/// stream, which is read no faster than the worker reads it.
+async fn event_body(body: Body, headers: &HeaderMap) -> Result<RequestBody, axum::Error> {
+    let length =
+        body.size_hint().exact().or_else(|| headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length| length <= WHOLE_BODY_BYTES_MAX) {
+        let bytes = axum::body::to_bytes(body, usize::MAX).await?;
+        return Ok(RequestBody::Bytes(bytes));
+    }
+    let (sender, mut receiver) = body_channel(BODY_WINDOW_BYTES);
+    if let Some(length) = length {
+        receiver = receiver.with_length(length);
+    }
+    let mut parts = body.into_data_stream();
+    tokio::spawn(async move {
+        while sender.ready().await {
+            match parts.next().await {
+                Some(Ok(bytes)) => sender.write(bytes),
+                Some(Err(error)) => return sender.fail(format!("the request body broke off: {error}")),
+                None => return sender.end(),
+            }
+        }
+    });
+    Ok(RequestBody::Stream(receiver))
 }
 
-async fn buffered(body: Body) -> Buffered {
-    let mut chunks = body.into_data_stream();
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = chunks.next().await {
-        match chunk {
-            Ok(bytes) => whole.extend_from_slice(&bytes),
-            Err(error) => return Buffered::Failed(error),
-        }
-        if whole.len() > EVENT_BODY_BYTES_MAX {
-            let start = stream::once(async move { Ok(whole.freeze()) });
-            return Buffered::TooLarge(Body::from_stream(start.chain(chunks)));
+/// Tells the worker when the browser does not wait for the answer any more.
+struct AbortIfDropped(Option<FetchEventHandle>);
+
+impl Drop for AbortIfDropped {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.abort();
         }
     }
-    Buffered::Whole(whole.freeze())
 }
 
 #[cfg(test)]
@@ -328,14 +348,14 @@ mod tests {
         ]);
         let url = Url::parse("http://localhost:1/api").unwrap();
         let ids = ClientIds { client: "c".into(), resulting: String::new() };
-        let event = fetch_event(&Method::POST, &headers, &url, ids, Bytes::from_static(b"body"));
+        let event = fetch_event(&Method::POST, &headers, &url, ids, RequestBody::from("body"));
         let mut names: Vec<&str> = event.headers.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(names, ["content-type", "x-own"]);
         assert_eq!((event.mode.as_str(), event.destination.as_str()), ("cors", ""));
         assert_eq!((event.referrer.as_str(), event.redirect.as_str()), ("http://localhost:1/page", "follow"));
         let ids = ClientIds { client: String::new(), resulting: "r".into() };
-        let event = fetch_event(&Method::GET, &headers, &url, ids, Bytes::new());
+        let event = fetch_event(&Method::GET, &headers, &url, ids, RequestBody::default());
         assert_eq!((event.mode.as_str(), event.redirect.as_str()), ("navigate", "manual"));
     }
 }

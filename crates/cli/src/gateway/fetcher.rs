@@ -13,7 +13,9 @@ use futures_util::StreamExt;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use wakeworker::network::OfflineSwitch;
-use wakeworker_quickjs::{AbortHandle, FetchRequest, Fetcher, HttpFetcher, ResponseHead, ResponseSink};
+use wakeworker_quickjs::{
+    AbortHandle, FetchRequest, Fetcher, HttpFetcher, RequestBody, ResponseHead, ResponseSink,
+};
 
 /// The gateway's transport for workers.
 pub(crate) struct GatewayFetcher {
@@ -41,6 +43,7 @@ impl Fetcher for GatewayFetcher {
         if !self.hosts.is_own(&origin) {
             return self.network.fetch(request, sink);
         }
+        let credentials = request.credentials;
         let outgoing = match self.own_request(request, &origin) {
             Ok(outgoing) => outgoing,
             Err(problem) => {
@@ -49,7 +52,9 @@ impl Fetcher for GatewayFetcher {
             }
         };
         let upstreams = Arc::clone(&self.upstreams);
-        let task = self.tasks.spawn(exchange(upstreams, outgoing, sink));
+        // Who asks without credentials sets no cookies either.
+        let cookies = credentials.then(|| (Arc::clone(&self.cookies), origin));
+        let task = self.tasks.spawn(exchange(upstreams, outgoing, cookies, sink));
         AbortHandle::new(move || task.abort())
     }
 }
@@ -62,7 +67,7 @@ impl GatewayFetcher {
             Some(query) => format!("{}?{query}", request.url.path()),
             None => request.url.path().to_owned(),
         };
-        let body = if request.body.is_empty() { Body::empty() } else { Body::from(request.body) };
+        let body = request_body(request.body);
         let mut outgoing = Request::builder()
             .method(method)
             .uri(&path)
@@ -77,8 +82,8 @@ impl GatewayFetcher {
         if let Some(host) = origin.strip_prefix("http://").and_then(|host| HeaderValue::from_str(host).ok()) {
             headers.insert(HOST, host);
         }
-        if !headers.contains_key(COOKIE)
-            && let Some(cookies) = self.cookies.get(origin)
+        if request.credentials
+            && let Some(cookies) = self.cookies.merged(origin, headers.get(COOKIE))
         {
             headers.insert(COOKIE, cookies);
         }
@@ -92,16 +97,33 @@ impl std::fmt::Debug for GatewayFetcher {
     }
 }
 
-async fn exchange(upstreams: Arc<Upstreams>, request: Request<Body>, mut sink: ResponseSink) {
+/// A body as the upstreams take it.
+pub(crate) fn request_body(body: RequestBody) -> Body {
+    match body {
+        RequestBody::Bytes(bytes) if bytes.is_empty() => Body::empty(),
+        RequestBody::Bytes(bytes) => Body::from(bytes),
+        RequestBody::Stream(receiver) => Body::new(receiver),
+    }
+}
+
+async fn exchange(
+    upstreams: Arc<Upstreams>,
+    request: Request<Body>,
+    cookies: Option<(Arc<Cookies>, String)>,
+    mut sink: ResponseSink,
+) {
     let response = match upstreams.send(request).await {
         Ok(response) => response,
         Err(error) => return sink.error(error.to_string()),
     };
     let (parts, body) = response.into_parts();
+    if let Some((cookies, origin)) = cookies {
+        cookies.received(&origin, parts.headers.get_all(SET_COOKIE).iter());
+    }
     sink.head(ResponseHead {
         status: parts.status.as_u16(),
         status_text: parts.status.canonical_reason().unwrap_or_default().to_owned(),
-        headers: to_latin1_pairs(&parts.headers, &[SET_COOKIE]),
+        headers: to_latin1_pairs(&parts.headers, &[]),
     });
     let mut chunks = body.into_data_stream();
     loop {

@@ -319,7 +319,7 @@ impl<'a> Simulation<'a> {
 
     fn read_mail(&mut self, mail: Mail) {
         match mail {
-            Mail::Fetch(request, responder) => self.fetch(request, responder),
+            Mail::Fetch(request, body, responder) => self.fetch(&request, body, responder),
             Mail::PageAnswer { request, result } => self.page_answered(request, result),
             Mail::Registered { app, result: Err(error) } => {
                 let text = format!("its worker cannot be registered: {error}");

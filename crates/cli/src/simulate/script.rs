@@ -11,6 +11,7 @@ pub(crate) use network::head;
 use super::draw::Draw;
 use super::scenario::{App, Scenario};
 use crate::failure::{Failure, with_causes};
+use bytes::Bytes;
 use network::{Scripts, SimulatedNetwork};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +36,7 @@ pub(crate) struct ScriptHost {
 /// What comes from the runtime's threads, in order.
 pub(crate) enum Mail {
     /// A worker, or the runtime for it, wants something from a server.
-    Fetch(FetchRequest, Responder),
+    Fetch(FetchRequest, Bytes, Responder),
     /// A worker's word on a page's request.
     PageAnswer { request: u64, result: FetchEventResult },
     /// `navigator.serviceWorker.register()` of a page is settled.

@@ -175,6 +175,14 @@ impl Serve {
         (self.child.wait().unwrap(), said)
     }
 
+    /// The most memory that it has had so far.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Runs a control command on its profile.
     pub(crate) fn control(&self, args: &[&str]) -> Output {
         let profile = self.profile.to_str().unwrap();

@@ -12,6 +12,8 @@ import type { ByteStream } from "./streams.ts";
 export interface ChunkSource {
   pull(): Promise<Uint8Array<ArrayBuffer> | null>;
   cancel(reason: unknown): void;
+  /** For a body of the host that nobody has begun to read: its id, to move it elsewhere past this side; null if that is too late. */
+  handOn?(): number | null;
 }
 
 function streams(): typeof import("./streams.ts") {

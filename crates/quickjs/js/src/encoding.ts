@@ -62,6 +62,8 @@ export class TextDecoder {
   #fatal: boolean;
   #ignoreBom: boolean;
   #open: number | null = null;
+  // Not the decoder itself: the engine forgets a registration whose token goes with its target.
+  #token = {};
 
   constructor(label: string = "utf-8", options: unknown = undefined) {
     const name = toDOMString(label);
@@ -89,21 +91,21 @@ export class TextDecoder {
     const stream = Boolean(toDictionary(options, "TextDecodeOptions").stream);
     if (this.#open === null && !stream && bytes.byteLength === 0) return "";
     const decoder = this.#open ?? callHost(() => host.decoderOpen(this.#encoding, this.#fatal, this.#ignoreBom));
-    if (stream && this.#open === null) forgotten.register(this, decoder, this);
+    if (stream && this.#open === null) forgotten.register(this, decoder, this.#token);
     this.#open = stream ? decoder : null;
     const text = host.decoderDecode(decoder, bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength, !stream);
     if (text === null) {
       this.#forget(decoder, stream);
       throw new TypeError(`TextDecoder.decode: the bytes are not valid ${this.#encoding}`);
     }
-    if (!stream) forgotten.unregister(this);
+    if (!stream) forgotten.unregister(this.#token);
     return text;
   }
 
   /** After a fatal error the next call starts anew. */
   #forget(decoder: number, stream: boolean): void {
     this.#open = null;
-    forgotten.unregister(this);
+    forgotten.unregister(this.#token);
     if (stream) host.decoderClose(decoder);
   }
 }

@@ -2,11 +2,14 @@
 
 import { Event, eventState, MessageEvent, setMessageData } from "./event.ts";
 import { dispatch, type EventTarget, hasListener } from "./event-target.ts";
-import { host, jsonParse, jsonStringify, promiseResolve, then } from "./boundary.ts";
+import { signalAbort } from "./abort.ts";
+import { drawId, host, jsonParse, jsonStringify, promiseResolve, then } from "./boundary.ts";
+import { receiveResponse } from "./fetch.ts";
+import { HostBody, writeToHost } from "./host-body.ts";
 import { describeError } from "./inspect.ts";
 import { deserializeForWorker } from "./structured-clone.ts";
 import { Body } from "./body.ts";
-import { makeRequest, isRequest, type Request, type RequestRecord } from "./request.ts";
+import { makeRequest, isRequest, type Request, requestSignal, type RequestRecord } from "./request.ts";
 import { isResponse, type Response, responseRecord } from "./response.ts";
 import { messageSource } from "./message-source.ts";
 import { extensions } from "./sync-extensions.ts";
@@ -212,6 +215,7 @@ interface FetchEventState {
 }
 
 let fetchEventState: (event: FetchEvent) => FetchEventState;
+let eventRequest: (event: FetchEvent) => Request;
 
 export class FetchEvent extends ExtendableEvent {
   #request: Request;
@@ -224,6 +228,7 @@ export class FetchEvent extends ExtendableEvent {
 
   static {
     fetchEventState = (event) => event.#state;
+    eventRequest = (event) => event.#request;
   }
 
   constructor(type: string, init: unknown) {
@@ -297,7 +302,7 @@ export function eventTimedOut(id: number): void {
 /** The `dispatch` hook: makes the event, dispatches it at the global, and tells the host once how it ended. */
 export function dispatchFunctionalEvent(id: number, type: string, initText: string, body: ArrayBuffer | null): void {
   const init = jsonParse(initText) as { readonly [member: string]: unknown };
-  const event = makeEvent(type, init, body);
+  const event = makeEvent(id, type, init, body);
   const global = globalThis as unknown as EventTarget;
   const handled = hasListener(global, event.type);
   eventState(event).trusted = true;
@@ -317,7 +322,7 @@ export function dispatchFunctionalEvent(id: number, type: string, initText: stri
   });
 }
 
-function makeEvent(type: string, init: { readonly [member: string]: unknown }, body: ArrayBuffer | null): ExtendableEvent {
+function makeEvent(id: number, type: string, init: { readonly [member: string]: unknown }, body: ArrayBuffer | null): ExtendableEvent {
   switch (type) {
     case "install":
       return new InstallEvent(type);
@@ -334,7 +339,7 @@ function makeEvent(type: string, init: { readonly [member: string]: unknown }, b
     case "message":
       return makeMessageEvent(init);
     case "fetch":
-      return makeFetchEvent(init, body);
+      return makeFetchEvent(id, init, body);
     default:
       return new ExtendableEvent(type);
   }
@@ -353,13 +358,13 @@ function makeMessageEvent(init: { readonly [member: string]: unknown }): Extenda
   }
 }
 
-function makeFetchEvent(init: { readonly [member: string]: unknown }, body: ArrayBuffer | null): FetchEvent {
+function makeFetchEvent(id: number, init: { readonly [member: string]: unknown }, body: ArrayBuffer | null): FetchEvent {
   const text = (name: string, otherwise: string): string => (typeof init[name] === "string" ? (init[name] as string) : otherwise);
   const record: RequestRecord = {
     method: text("method", "GET"),
     url: text("url", ""),
     headers: (init.headers as [string, string][] | undefined) ?? [],
-    body: body === null ? null : Body.fromBytes(new Uint8Array(body)),
+    body: body !== null ? Body.fromBytes(new Uint8Array(body)) : init.streams === true ? streamedBody(id) : null,
     mode: text("mode", "cors") as RequestRecord["mode"],
     credentials: text("credentials", "same-origin") as RequestRecord["credentials"],
     cache: text("cache", "default") as RequestRecord["cache"],
@@ -375,15 +380,32 @@ function makeFetchEvent(init: { readonly [member: string]: unknown }, body: Arra
     request: makeRequest(record),
     clientId: text("clientId", ""),
     resultingClientId: text("resultingClientId", ""),
+    preloadResponse: init.preloads === true ? preloadResponse(id, record.url) : undefined,
     cancelable: true,
   });
+}
+
+/** The response of a navigation that the host has sent ahead. */
+function preloadResponse(event: number, url: string): Promise<unknown> {
+  const response = receiveResponse(url, (id) => host.eventPreloadAdopt(event, id));
+  ignoreRejection(response);
+  return response;
+}
+
+/** The body of a request that comes while it is read. */
+function streamedBody(event: number): Body {
+  const id = drawId();
+  host.eventBodyAdopt(event, id);
+  return Body.fromSource(new HostBody(id, () => {}));
 }
 
 /** Sends what `respondWith` was given to the host. */
 function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
   const { response, settleHandled } = fetchEventState(event);
+  unanswered.set(id, event);
   const networkError = (message: string): void => {
-    host.fetchRespond(id, jsonStringify({ error: message }), null);
+    unanswered.delete(id);
+    host.fetchRespond(id, jsonStringify({ error: message.toWellFormed() }), null);
     settleHandled.reject(new TypeError(message));
   };
   if (response === null) {
@@ -391,6 +413,7 @@ function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
     if (event.defaultPrevented) {
       networkError("the event was cancelled by preventDefault()");
     } else {
+      unanswered.delete(id);
       host.fetchRespond(id, null, null);
       settleHandled.resolve();
     }
@@ -399,6 +422,7 @@ function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
   // A promise that was settled already has been counted off while the handlers ran; the event must not end before the
   // answer is out.
   lifetime.add(response);
+  host.eventBodyCommit(id);
   then(
     response,
     (value) => {
@@ -408,7 +432,8 @@ function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
         return;
       }
       settleHandled.resolve();
-      const delivery = deliver(id, value as Response);
+      unanswered.delete(id);
+      const delivery = deliver(id, event, value as Response);
       // The worker must live until the last chunk is out; a body that fails is not a failure of the event.
       if (delivery !== null) lifetime.add(delivery);
     },
@@ -428,10 +453,10 @@ function refusal(value: unknown, request: Request): string | null {
   return null;
 }
 
-/** Sends head and body; gives a promise for the end of a streamed body. */
-function deliver(id: number, response: Response): Promise<void> | null {
+/** Sends head and body; gives a promise for the end of a body that this side writes. */
+function deliver(id: number, event: FetchEvent, response: Response): Promise<void> | null {
   const { status, statusText, headers, url, redirected, type, body } = responseRecord(response);
-  const head = { status, statusText, headers, url, redirected, type, streaming: false };
+  const head = { status, statusText, headers, url, redirected, type };
   if (body === null) {
     host.fetchRespond(id, jsonStringify(head), null);
     return null;
@@ -439,19 +464,27 @@ function deliver(id: number, response: Response): Promise<void> | null {
   const bytes = body.bytesAtHand;
   const source = body.takeSource();
   if (bytes !== null) {
-    host.fetchRespond(id, jsonStringify(head), bytes.slice().buffer);
+    host.fetchRespond(id, jsonStringify(head), bytes);
     return null;
   }
-  host.fetchRespond(id, jsonStringify({ ...head, streaming: true }), null);
-  return (async () => {
-    try {
-      for (let chunk = await source.pull(); chunk !== null; chunk = await source.pull()) {
-        host.fetchRespondChunk(id, chunk.slice().buffer, null);
-      }
-      host.fetchRespondChunk(id, null, null);
-    } catch (error) {
-      host.fetchRespondChunk(id, null, describeError(error).toWellFormed());
-    }
-  })();
+  const given = source.handOn?.() ?? null;
+  if (given !== null) {
+    host.fetchRespond(id, jsonStringify({ ...head, body: given }), null);
+    return null;
+  }
+  const own = drawId();
+  host.fetchRespond(id, jsonStringify({ ...head, writes: own }), null);
+  return writeToHost(source, own, () => abortRequest(event), describeError);
 }
 
+const unanswered = new Map<number, FetchEvent>();
+
+/** The `fetchEventAborted` hook: the page does not want the answer any more. */
+export function fetchEventAborted(id: number): void {
+  const event = unanswered.get(id);
+  if (event !== undefined) abortRequest(event);
+}
+
+function abortRequest(event: FetchEvent): void {
+  signalAbort(requestSignal(eventRequest(event)), undefined);
+}

@@ -1,16 +1,18 @@
 // fetch() over the host's HTTP client (Fetch standard, section 5.6).
 
 import { addAbortAlgorithm, releaseDependentSignal, removeAbortAlgorithm } from "./abort.ts";
-import { Body, type ChunkSource } from "./body.ts";
+import { Body } from "./body.ts";
 import { drawId, host, jsonParse, jsonStringify } from "./boundary.ts";
-import { Request, requestRecord } from "./request.ts";
+import { HostBody, writeToHost } from "./host-body.ts";
+import { describeError } from "./inspect.ts";
+import { Request, type RequestRecord, requestRecord } from "./request.ts";
 import { makeResponse, type ResponseRecord } from "./response.ts";
 import { requireArguments } from "./webidl.ts";
 
 interface Pending {
   head(record: ResponseRecord): void;
-  chunk(bytes: ArrayBuffer | null): void;
   failed(message: string): void;
+  over(): void;
 }
 
 const pending = new Map<number, Pending>();
@@ -24,13 +26,37 @@ const unread = new FinalizationRegistry<number>((id) => {
 export function fetchHead(id: number, head: string): void {
   pending.get(id)?.head(jsonParse(head) as ResponseRecord);
 }
-/** The `fetchChunk` hook. */
-export function fetchChunk(id: number, chunk: ArrayBuffer | null): void {
-  pending.get(id)?.chunk(chunk);
-}
 /** The `fetchFailed` hook. */
 export function fetchFailed(id: number, message: string): void {
   pending.get(id)?.failed(message);
+}
+/** The `fetchOver` hook: a response's body has gone past this worker to its reader. */
+export function fetchOver(id: number): void {
+  pending.get(id)?.over();
+}
+
+/** The answer of a request that the host has sent; `begin` gets the id under which it comes. */
+export function receiveResponse(url: string, begin: (id: number) => void): Promise<unknown> {
+  const id = drawId();
+  return new Promise((resolve, reject) => {
+    const finished = (): void => {
+      pending.delete(id);
+    };
+    pending.set(id, {
+      head(response) {
+        // What is still expected of this request must not hold the response.
+        pending.set(id, { head() {}, failed() {}, over: finished });
+        const body = new HostBody(id, finished);
+        resolve(makeResponse({ ...response, body: Body.fromSource(body) }, true));
+      },
+      failed(message) {
+        finished();
+        reject(new TypeError(`the request of ${url} failed: ${message}`));
+      },
+      over: finished,
+    });
+    begin(id);
+  });
 }
 
 /** `fetch(input, init)`: every failure is a rejection. */
@@ -40,118 +66,62 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
   const { signal } = request;
   signal.throwIfAborted();
   const record = requestRecord(request);
-  let bytes: Uint8Array<ArrayBuffer> | null = null;
-  if (record.body !== null) {
-    bytes = record.body.bytesAtHand;
-    if (bytes === null) {
-      bytes = await record.body.readAll();
-      signal.throwIfAborted();
-    }
-  }
   const id = drawId();
-  const { method, url, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive, destination } = record;
-  const head = jsonStringify({ method, url, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive, destination });
-
-  return new Promise((resolve, reject) => {
-    const body = new ResponseBody(id);
-    let answered = false;
-    const abort = (): void => {
-      pending.delete(id);
-      host.fetchAbort(id);
-      if (answered) body.fail(signal.reason);
-      else reject(signal.reason);
-    };
+  return await new Promise((resolve, reject) => {
+    // Both are let go of with the answer: a response that nobody holds any more gives up its exchange.
+    let asking: { resolve: (response: unknown) => void; reject: (error: unknown) => void } | null = { resolve, reject };
+    let body: WeakRef<HostBody> | null = null;
     const finished = (): void => {
       pending.delete(id);
       removeAbortAlgorithm(signal, abort);
       releaseDependentSignal(signal);
     };
-    body.finished = finished;
+    const abort = (): void => {
+      finished();
+      host.fetchAbort(id);
+      asking?.reject(signal.reason);
+      body?.deref()?.fail(signal.reason);
+    };
     pending.set(id, {
       head(response) {
-        answered = true;
-        const hasBody = method !== "HEAD" && ![101, 103, 204, 205, 304].includes(response.status);
-        resolve(makeResponse({ ...response, body: hasBody ? Body.fromSource(new UnreadBody(id, body)) : null }, true));
+        const source = new HostBody(id, finished);
+        body = new WeakRef(source);
+        const hasBody = record.method !== "HEAD" && ![101, 103, 204, 205, 304].includes(response.status);
+        asking?.resolve(makeResponse({ ...response, body: hasBody ? Body.fromSource(source) : null }, true));
+        asking = null;
         // Without a body nobody will ever pull, and the operation ends here.
-        if (!hasBody) {
-          finished();
-          host.fetchAbort(id);
-        }
-      },
-      chunk(chunk) {
-        body.chunk(chunk);
+        if (!hasBody) source.cancel();
       },
       failed(message) {
         finished();
-        if (answered) body.fail(new TypeError(`the response's body failed: ${message}`));
-        else reject(new TypeError(`fetch of ${url} failed: ${message}`));
+        asking?.reject(new TypeError(`fetch of ${record.url} failed: ${message}`));
       },
+      over: finished,
     });
     addAbortAlgorithm(signal, abort);
-    host.fetch(id, head, bytes === null ? null : bytes.slice().buffer);
+    send(id, record);
   });
 }
 
-/** The only way to a response's chunks for whoever reads it. When nobody holds it any more, nobody will read. */
-class UnreadBody implements ChunkSource {
-  #body: ResponseBody;
-
-  constructor(id: number, body: ResponseBody) {
-    this.#body = body;
-    unread.register(this, id);
+/** Gives the request to the host, with its body whole, as a stream that this side writes, or past this side. */
+function send(id: number, record: RequestRecord): void {
+  const { method, url, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive, destination, body } = record;
+  const head = { method, url, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive, destination };
+  if (body === null) {
+    host.fetch(id, jsonStringify(head), null);
+    return;
   }
-
-  pull(): Promise<Uint8Array<ArrayBuffer> | null> {
-    return this.#body.pull();
+  const bytes = body.bytesAtHand;
+  const source = body.takeSource();
+  if (bytes !== null) {
+    host.fetch(id, jsonStringify(head), bytes);
+    return;
   }
-  cancel(): void {
-    this.#body.cancel();
+  const given = source.handOn?.() ?? null;
+  if (given !== null) {
+    host.fetch(id, jsonStringify({ ...head, body: given }), null);
+    return;
   }
-}
-
-/** The chunks of a response as the host delivers them, one for each pull. */
-class ResponseBody implements ChunkSource {
-  #id: number;
-  #waiting: { resolve: (chunk: Uint8Array<ArrayBuffer> | null) => void; reject: (error: unknown) => void } | null = null;
-  #failure: { error: unknown } | null = null;
-  #ended = false;
-  finished: () => void = () => {};
-
-  constructor(id: number) {
-    this.#id = id;
-  }
-
-  pull(): Promise<Uint8Array<ArrayBuffer> | null> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure !== null) {
-        reject(this.#failure.error);
-      } else if (this.#ended) {
-        resolve(null);
-      } else {
-        this.#waiting = { resolve, reject };
-        host.fetchPull(this.#id);
-      }
-    });
-  }
-  cancel(): void {
-    if (this.#ended || this.#failure !== null) return;
-    this.#ended = true;
-    this.finished();
-    host.fetchAbort(this.#id);
-  }
-  chunk(bytes: ArrayBuffer | null): void {
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    if (bytes === null) {
-      this.#ended = true;
-      this.finished();
-    }
-    waiting?.resolve(bytes === null ? null : new Uint8Array(bytes));
-  }
-  fail(error: unknown): void {
-    this.#failure = { error };
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    waiting?.reject(error);
-  }
+  host.fetch(id, jsonStringify({ ...head, writes: true }), null);
+  void writeToHost(source, id, () => {}, describeError);
 }

@@ -73,21 +73,34 @@ interface Host {
   importScript(url: string): void;
 
   // -- fetch ---------------------------------------------------------------------------------------------------------------
-  /** head: {method, url, headers: [[name, value]…], mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive, destination}.
-   *  Body whole or absent. */
-  fetch(id: number, head: Json, body: ArrayBuffer | null): void;
+  /** head: {method, url, headers: [[name, value]…], mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive,
+   *  destination, writes?, body?}. The body is given whole, or written in parts under the fetch's id (`writes: true`), or one of the
+   *  host's own that nobody has begun to read (`body`: its id). Ends with `hooks.fetchHead` or `hooks.fetchFailed`; the body of
+   *  the response has the fetch's id. */
+  fetch(id: number, head: Json, body: Uint8Array | null): void;
+  /** Gives a fetch up, or any body of the host. */
   fetchAbort(id: number): void;
-  /** Asks for the next chunk of a response body: `hooks.fetchChunk`. (Back-pressure: one at a time.) */
-  fetchPull(id: number): void;
+
+  // -- bodies in parts -------------------------------------------------------------------------------------------------------
+  /** The next part; null at the end; false if there is none yet: `hooks.bodyReadable` follows. Throws if the body broke off. */
+  bodyPull(id: number): ArrayBuffer | null | false;
+  /** True if there is room for more, false if not: `hooks.bodyWritable` follows; null if nobody reads it any more. */
+  bodyWrite(id: number, part: Uint8Array): boolean | null;
+  bodyEnd(id: number, error: string | null): void;
+  /** The streamed body of an event's request can be read under this id. */
+  eventBodyAdopt(event: number, id: number): void;
+  /** The answer of a navigation that was sent ahead comes as that of a fetch with this id. */
+  eventPreloadAdopt(event: number, id: number): void;
+  /** `respondWith` was called: nothing of the request's body has to be kept for the network. */
+  eventBodyCommit(event: number): void;
 
   // -- events handed to the script: each ends with exactly one of these per id -------------------------------------------
   /** outcome: {ok: true, handled: boolean} or {ok: false, reason: "rejected", message: string}. */
   eventEnded(id: number, outcome: Json): void;
   /** For a `fetch` event: called at most once, before `eventEnded`. `head` null = not handled, go to the network.
-   *  head: {status, statusText, headers, url, redirected, type} or {error: string} for a network error. */
-  fetchRespond(id: number, head: Json | null, body: ArrayBuffer | null): void;
-  /** Streamed response bodies: `fetchRespond` with body null and head.streaming true, then chunks; null ends, error aborts. */
-  fetchRespondChunk(id: number, chunk: ArrayBuffer | null, error: string | null): void;
+   *  head: {status, statusText, headers, url, redirected, type, writes?, body?} with a body as in `fetch`, except that `writes` is
+   *  the id under which it is written; or {error: string} for a network error. */
+  fetchRespond(id: number, head: Json | null, body: Uint8Array | null): void;
 
   // -- registration and sync ------------------------------------------------------------------------------------------------
   /** Each ends with `hooks.settled(id, error, value)`. */
@@ -119,6 +132,10 @@ interface Host {
   /** To every other running worker of the origin that has a BroadcastChannel. */
   broadcast(name: Json, data: Json): void;
   postMessageToWorker(workerId: number, data: Json): void;
+  /** null leaves a part as it is. Ends with `settled`. */
+  navigationPreloadSet(id: number, enabled: boolean | null, header: string | null): void;
+  /** {enabled, headerValue} */
+  navigationPreloadState(): Json;
   /** Current states of the registration's workers: {installing, waiting, active: null | {id, scriptUrl, state}}. */
   registrationState(): Json;
   /** `chrome.webview.postMessage(message)`: JSON text for the host program (R221). */
@@ -203,15 +220,21 @@ interface Hooks {
   /** head: {status, statusText, url, redirected, headers, type}; type: "basic" | "cors" | "opaque" | "opaqueredirect". For the
    *  opaque types give the real status, headers and body: this side hides them from the script. */
   fetchHead(id: number, head: Json): void;
-  fetchChunk(id: number, chunk: ArrayBuffer | null): void; // null = end
-  fetchFailed(id: number, message: string): void; // before the head: TypeError; after: the body errors
+  fetchFailed(id: number, message: string): void; // before the head only
+  /** A body that was handed on has come to its end. */
+  fetchOver(id: number): void;
+  bodyReadable(id: number): void;
+  /** There is room for more; or, with `wanted` false, nobody reads any more. */
+  bodyWritable(id: number, wanted: boolean): void;
+  /** The page does not want the answer to a `fetch` event any more. */
+  fetchEventAborted(id: number): void;
 
   /** Event types with at least one listener (read after the first evaluation). */
   listenedTypes(): Json;
   /** Dispatches a trusted event. `type`: install, activate, sync, periodicsync, message, messageerror, fetch. `init` by type:
    *  sync {tag, lastChance, registration?}; periodicsync {tag, registration?}, where the registration is as syncRegistrations gives
    *  it, and there only if the host has switched the older explainer's options on; message {data, origin, source: ClientInfo | {workerId, scriptUrl, state} | null};
-   *  fetch {method, url, headers, mode, credentials, redirect, referrer, destination, cache, clientId, resultingClientId} with body. */
+   *  fetch {method, url, headers, mode, credentials, redirect, referrer, destination, cache, clientId, resultingClientId, streams, preloads} with body; with `streams` it comes in parts: `eventBodyAdopt`. */
   dispatch(id: number, type: string, init: Json, body: ArrayBuffer | null): void;
   /** The time limit of an event has passed: set its timed-out flag (R89). */
   timedOut(id: number): void;

@@ -13,6 +13,8 @@ import * as fetching from "./fetch.ts";
 import * as formData from "./form-data.ts";
 import * as global from "./global.ts";
 import * as headers from "./headers.ts";
+import * as hostBody from "./host-body.ts";
+import { NavigationPreloadManager } from "./navigation-preload.ts";
 import * as navigator from "./navigator.ts";
 import { operationSettled } from "./operations.ts";
 import * as performance from "./performance.ts";
@@ -48,6 +50,7 @@ const eager: Record<string, unknown> = {
   Headers: headers.Headers,
   InstallEvent: extendable.InstallEvent,
   MessageEvent: event.MessageEvent,
+  NavigationPreloadManager,
   Performance: performance.Performance,
   PeriodicSyncEvent: extendable.PeriodicSyncEvent,
   PeriodicSyncManager,
@@ -115,8 +118,11 @@ host.connect({
   settled: runHook(operationSettled),
   cryptoSettled: runHook((...result) => subtle().cryptoSettled(...result)),
   fetchHead: runHook(fetching.fetchHead),
-  fetchChunk: runHook(fetching.fetchChunk),
   fetchFailed: runHook(fetching.fetchFailed),
+  fetchOver: runHook(fetching.fetchOver),
+  bodyReadable: runHook(hostBody.bodyReadable),
+  bodyWritable: runHook(hostBody.bodyWritable),
+  fetchEventAborted: runHook(extendable.fetchEventAborted),
   listenedTypes: () => jsonStringify(eventTarget.listenedTypes(globalThis)),
   dispatch: runHook(extendable.dispatchFunctionalEvent),
   timedOut: runHook(extendable.eventTimedOut),

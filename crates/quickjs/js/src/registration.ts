@@ -3,6 +3,7 @@
 import { Event, eventState } from "./event.ts";
 import { defineEventHandlers, dispatch, EventTarget } from "./event-target.ts";
 import { facts, host, jsonParse } from "./boundary.ts";
+import { NavigationPreloadManager } from "./navigation-preload.ts";
 import { startOperation } from "./operations.ts";
 import { serializeForPosting } from "./structured-clone.ts";
 import { PeriodicSyncManager, SyncManager } from "./sync-manager.ts";
@@ -83,6 +84,7 @@ function readRecord(): RegistrationRecord {
 export class ServiceWorkerRegistration extends EventTarget {
   #sync: SyncManager | null = null;
   #periodicSync: PeriodicSyncManager | null = null;
+  #navigationPreload: NavigationPreloadManager | null = null;
 
   constructor(token: unknown = undefined) {
     requireInternal(token);
@@ -119,6 +121,10 @@ export class ServiceWorkerRegistration extends EventTarget {
   async unregister(): Promise<boolean> {
     void this.#sync;
     return Boolean(await startOperation((id) => host.registrationUnregister(id)));
+  }
+  get navigationPreload(): NavigationPreloadManager {
+    this.#navigationPreload ??= new NavigationPreloadManager(internal);
+    return this.#navigationPreload;
   }
   /** R3: the same object on every read. */
   get sync(): SyncManager {

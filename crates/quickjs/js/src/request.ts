@@ -37,6 +37,8 @@ export interface RequestRecord {
 export let requestRecord: (request: Request) => RequestRecord;
 /** Makes a Request of a record, for a `fetch` event. */
 export let makeRequest: (record: RequestRecord) => Request;
+/** The signal of a Request, whatever a script has done to the prototype. */
+export let requestSignal: (request: Request) => AbortSignal;
 /** True if the value is a Request. */
 export let isRequest: (value: unknown) => value is Request;
 
@@ -77,6 +79,7 @@ export class Request {
 
   static {
     requestRecord = (request) => request.#record;
+    requestSignal = (request) => request.#signal;
     isRequest = (value): value is Request => isObject(value) && #record in value;
     makeRequest = (record) => {
       const request = new Request(internal);

@@ -10,6 +10,7 @@ mod realm;
 mod task;
 mod thread;
 mod timers;
+mod traffic;
 mod watchdog;
 
 pub use console::{ConsoleLevel, ConsoleLine};

@@ -2,17 +2,19 @@
 
 use super::lock;
 use super::task::{EventOutcome, OpenEvent};
-use crate::fetch_event::OpenResponse;
+use crate::body::Breaker;
+use crate::fetch_event::OpenAnswer;
 use std::sync::Mutex;
 
-/// The events and response bodies of one run that may be unfinished.
+/// The events, answers to pages and written bodies of one run that may be unfinished.
 #[derive(Default)]
 pub(crate) struct OpenWork(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
     events: Vec<OpenEvent>,
-    responses: Vec<OpenResponse>,
+    answers: Vec<OpenAnswer>,
+    bodies: Vec<Breaker>,
 }
 
 /// Finished ones are forgotten when so many have come together.
@@ -28,13 +30,22 @@ impl OpenWork {
         inner.events.push(event);
     }
 
-    /// The script may answer this request in parts.
-    pub(super) fn add_response(&self, response: OpenResponse) {
+    /// The script may answer this request.
+    pub(super) fn add_answer(&self, answer: OpenAnswer) {
         let mut inner = lock(&self.0);
-        if inner.responses.len() >= FORGET_AT && inner.responses.len().is_power_of_two() {
-            inner.responses.retain(OpenResponse::is_open);
+        if inner.answers.len() >= FORGET_AT && inner.answers.len().is_power_of_two() {
+            inner.answers.retain(OpenAnswer::is_open);
         }
-        inner.responses.push(response);
+        inner.answers.push(answer);
+    }
+
+    /// The script writes this body.
+    pub(super) fn add_body(&self, body: Breaker) {
+        let mut inner = lock(&self.0);
+        if inner.bodies.len() >= FORGET_AT && inner.bodies.len().is_power_of_two() {
+            inner.bodies.retain(Breaker::is_open);
+        }
+        inner.bodies.push(body);
     }
 
     /// Ends everything that is unfinished.
@@ -43,8 +54,11 @@ impl OpenWork {
         for event in inner.events {
             event.finish(EventOutcome::Terminated(reason.to_owned()));
         }
-        for response in inner.responses {
-            response.end(reason);
+        for answer in inner.answers {
+            answer.fail(reason);
+        }
+        for body in inner.bodies {
+            body.fail(reason.to_owned());
         }
     }
 }

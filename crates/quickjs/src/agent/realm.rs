@@ -4,9 +4,9 @@ use super::console::Console;
 use super::limits::Watch;
 use super::task::{EventDone, HostError, Task};
 use super::timers::Timers;
+use super::traffic::Traffic;
 use super::{Run, Worker};
 use crate::clock::Moment;
-use crate::fetch::FetchHandle;
 use crate::fetch_event::FetchResponder;
 use crate::script::CloneTools;
 use crate::shared::Shared;
@@ -27,11 +27,11 @@ pub(crate) struct Realm {
     pub(crate) watch: Rc<Watch>,
     pub(crate) started: Moment,
     pub(crate) timers: RefCell<Timers>,
-    pub(crate) fetches: RefCell<HashMap<u32, RunningFetch>>,
+    pub(crate) traffic: RefCell<Traffic>,
     pub(crate) decoders: RefCell<HashMap<u32, super::host::Decoder>>,
     pub(crate) codecs: RefCell<HashMap<u32, super::host::Codec>>,
     pub(crate) events: RefCell<HashMap<u32, RunningEvent>>,
-    /// Fetch events whose response is not complete; a body may outlive its event.
+    /// Fetch events that have no answer.
     pub(crate) responders: RefCell<HashMap<u32, FetchResponder>>,
     /// Host operations whose `settled` has not come.
     pub(crate) operations: Cell<usize>,
@@ -49,14 +49,6 @@ pub(crate) struct Realm {
     pub(crate) idle_since: Cell<Moment>,
     /// How often random bytes were drawn, where they come from a seed.
     pub(crate) random_draws: Cell<u64>,
-}
-
-/// A fetch that a script started; dropping it aborts.
-pub(crate) struct RunningFetch {
-    pub(crate) body: Arc<super::host::BodyGate>,
-    /// Bytes of the request's body.
-    pub(crate) request_bytes: usize,
-    pub(crate) _handle: Option<FetchHandle>,
 }
 
 /// An event that the script has and has not ended.
@@ -91,7 +83,7 @@ impl Realm {
             watch,
             started: shared.time.now(),
             timers: RefCell::default(),
-            fetches: RefCell::default(),
+            traffic: RefCell::new(Traffic::new(run.clone())),
             decoders: RefCell::default(),
             codecs: RefCell::default(),
             events: RefCell::default(),
@@ -130,6 +122,7 @@ impl Realm {
     /// Ends an event with its outcome.
     pub(crate) fn end_event(&self, id: u32) -> Option<RunningEvent> {
         let event = self.events.borrow_mut().remove(&id);
+        self.traffic.borrow_mut().end_event(id);
         if self.events.borrow().is_empty() {
             self.idle_since.set(self.shared.time.now());
             if !self.run.queue.has_events() {
@@ -178,7 +171,7 @@ impl Realm {
     pub(crate) fn is_quiet(&self) -> bool {
         self.events.borrow().is_empty()
             && self.operations.get() == 0
-            && self.fetches.borrow().is_empty()
+            && !self.traffic.borrow().is_busy()
             && self.timers.borrow().len() == 0
             && self.run.queue.is_empty()
     }

@@ -1,11 +1,12 @@
 //! What a worker's event loop runs, and the queue that holds it.
 
 use super::lock;
+use crate::body::BodyReceiver;
 use crate::clients::{ClientInfo, MessageSource};
 use crate::clock::{Moment, Time};
 use crate::crypto::Output;
 use crate::fetch_event::FetchResponder;
-use bytes::Bytes;
+use crate::lifecycle::Preload;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -20,11 +21,17 @@ pub(crate) enum Task {
     /// An operation of `crypto.subtle` ended.
     Crypto { id: u32, result: Result<Output, HostError> },
     /// A fetch has an answer (already as JSON).
-    FetchHead { id: u32, head: String },
-    /// A part of a response body; `None` ends it.
-    FetchChunk { id: u32, chunk: Option<Bytes> },
+    FetchHead { id: u32, head: String, body: BodyReceiver },
     /// A fetch failed.
     FetchFailed { id: u32, message: String },
+    /// An exchange with a server is over, and somebody waits for that.
+    FetchOver(u32),
+    /// A body that the script waits for has a part, or its end.
+    BodyReadable(u32),
+    /// A body that the script writes has room, or lost its reader.
+    BodyWritable(u32),
+    /// The page does not want the answer to its request any more.
+    FetchEventAborted(FetchResponder),
     /// What happened to a database, as JSON.
     IndexedDb(String),
     /// An event for the script.
@@ -111,7 +118,8 @@ pub(crate) enum EventKind {
     },
     Fetch {
         request: Box<crate::FetchEventRequest>,
-        body: Bytes,
+        /// The request, sent ahead while the worker starts.
+        preload: Option<Preload>,
         responder: FetchResponder,
     },
 }

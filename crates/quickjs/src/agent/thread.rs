@@ -6,9 +6,11 @@ use super::limits::{StopReason, Watch};
 use super::modules;
 use super::realm::{Realm, Rejection, RunningEvent};
 use super::task::{EventKind, EventOutcome, EventTask, Next, Task, message_source_json};
+use super::traffic::Written;
 use super::watchdog::{Watchdog, note_thread};
 use super::{Run, StartError, Started, Worker, lock};
 use crate::WorkerType;
+use crate::body::RequestBody;
 use crate::json;
 use crate::script::{LimitedAllocator, Script, bundle, describe_exception, new_buffer, run as run_bytecode};
 use crate::shared::Shared;
@@ -126,7 +128,7 @@ fn life(
             event.done.finish(EventOutcome::Terminated(reason.text().to_owned()));
         }
     }
-    realm.fetches.borrow_mut().clear();
+    realm.traffic.borrow_mut().clear();
     realm.responders.borrow_mut().clear();
     ended
 }
@@ -378,28 +380,38 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
                 Err(error) => hook.call((id, error.json())),
             }
         }
-        Task::FetchHead { id, head } => {
-            if !realm.fetches.borrow().contains_key(&id) {
-                return Ok(());
-            }
-            hooks.get("fetchHead")?.call((id, head))
-        }
-        Task::FetchChunk { id, chunk } => {
-            if !realm.fetches.borrow().contains_key(&id) {
-                return Ok(());
-            }
-            let chunk = match chunk {
-                Some(bytes) => Some(new_buffer(ctx, &bytes)?),
-                None => {
-                    realm.fetches.borrow_mut().remove(&id);
-                    None
-                }
-            };
-            hooks.get("fetchChunk")?.call((id, Nullable(chunk)))
+        Task::FetchHead { id, head, body } => {
+            let wanted = realm.traffic.borrow_mut().answered(id, body);
+            if wanted { hooks.get("fetchHead")?.call((id, head)) } else { Ok(()) }
         }
         Task::FetchFailed { id, message } => {
-            let known = realm.fetches.borrow_mut().remove(&id).is_some();
+            let known = realm.traffic.borrow_mut().failed(id);
             if known { hooks.get("fetchFailed")?.call((id, message)) } else { Ok(()) }
+        }
+        Task::FetchOver(id) => {
+            let told = realm.traffic.borrow_mut().over(id);
+            host::begin_waiting_fetches(realm);
+            if told { hooks.get("fetchOver")?.call((id,)) } else { Ok(()) }
+        }
+        Task::BodyReadable(id) => {
+            let wanted = realm.traffic.borrow_mut().readable(id);
+            if wanted { hooks.get("bodyReadable")?.call((id,)) } else { Ok(()) }
+        }
+        Task::BodyWritable(id) => {
+            let written = realm.traffic.borrow_mut().writable(id);
+            match written {
+                Written::Wait => Ok(()),
+                Written::Room => hooks.get("bodyWritable")?.call((id, true)),
+                Written::Unwanted | Written::TooLarge => hooks.get("bodyWritable")?.call((id, false)),
+            }
+        }
+        Task::FetchEventAborted(responder) => {
+            let event =
+                realm.responders.borrow().iter().find(|(_, own)| own.is(&responder)).map(|(id, _)| *id);
+            match event {
+                Some(id) => hooks.get("fetchEventAborted")?.call((id,)),
+                None => Ok(()),
+            }
         }
         Task::Event(event) => dispatch(ctx, realm, hooks, *event),
         Task::TimedOut(attempt) => {
@@ -438,7 +450,14 @@ fn dispatch<'js>(
 ) -> Result<(), Error> {
     let id = realm.draw_id();
     let name = event.kind.name();
-    let (init, body, responder) = init_of(realm, event.kind);
+    if let EventKind::Fetch { responder, .. } = &event.kind
+        && responder.is_aborted()
+    {
+        // The page went away while the event waited.
+        event.done.finish(EventOutcome::Terminated("the page did not wait".to_owned()));
+        return Ok(());
+    }
+    let (init, body, responder) = init_of(realm, id, event.kind);
     let body = match body {
         Some(bytes) => match new_buffer(ctx, &bytes) {
             Ok(buffer) => Some(buffer),
@@ -453,7 +472,7 @@ fn dispatch<'js>(
     };
     let deadline = event.duration_max_ms.map(|ms| realm.shared.time.now() + Duration::from_millis(ms));
     if let Some(responder) = responder {
-        realm.run.open.add_response(responder.open());
+        realm.run.open.add_answer(responder.open());
         realm.responders.borrow_mut().insert(id, responder);
     }
     realm.run.open.add_event(event.done.open());
@@ -474,7 +493,7 @@ fn dispatch<'js>(
 
 type Init = (String, Option<bytes::Bytes>, Option<crate::fetch_event::FetchResponder>);
 
-fn init_of(realm: &Rc<Realm>, kind: EventKind) -> Init {
+fn init_of(realm: &Rc<Realm>, id: u32, kind: EventKind) -> Init {
     match kind {
         EventKind::Install | EventKind::Activate => ("{}".to_owned(), None, None),
         EventKind::Sync { tag, last_chance, registration } => {
@@ -495,7 +514,14 @@ fn init_of(realm: &Rc<Realm>, kind: EventKind) -> Init {
             });
             (init.to_string(), None, None)
         }
-        EventKind::Fetch { request, body, responder } => {
+        EventKind::Fetch { mut request, preload, responder } => {
+            let body = std::mem::take(&mut request.body);
+            let bytes = match &body {
+                RequestBody::Bytes(bytes) if !bytes.is_empty() => Some(bytes.clone()),
+                _ => None,
+            };
+            let streams = matches!(body, RequestBody::Stream(_));
+            realm.traffic.borrow_mut().put_event_body(id, body);
             let init = serde_json::json!({
                 "method": request.method,
                 "url": request.url,
@@ -508,9 +534,13 @@ fn init_of(realm: &Rc<Realm>, kind: EventKind) -> Init {
                 "cache": "default",
                 "clientId": request.client_id,
                 "resultingClientId": request.resulting_client_id,
+                "streams": streams,
+                "preloads": preload.is_some(),
             });
-            let body = (!body.is_empty()).then_some(body);
-            (init.to_string(), body, Some(responder))
+            if let Some(preload) = preload {
+                realm.traffic.borrow_mut().put_preload(id, preload);
+            }
+            (init.to_string(), bytes, Some(responder))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Whole responses for callers that wait on their own thread: scripts.
 
 use super::process::{FetchReader, FilteredHead};
-use super::{FetchOrder, FetchRules, Flow, start};
+use super::{FetchOrder, FetchRules, start};
+use crate::body::{BodyReceiver, collect_then};
 use bytes::Bytes;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct ScriptResponse {
     pub(crate) head: FilteredHead,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
 }
 
 /// Fetches and waits, at most `timeout`; the error is for people.
@@ -23,73 +24,49 @@ pub(crate) fn fetch_whole(
 ) -> Result<ScriptResponse, String> {
     let url = order.url.to_string();
     let (sender, receiver) = channel();
-    let reader = Arc::new(Collector {
-        body_bytes_max,
-        flow: Flow::new(usize::MAX),
-        inner: Mutex::new(Inner { head: None, body: Vec::new(), sender: Some(sender) }),
-    });
-    let handle = start(rules, order, reader);
-    let result = receiver.recv_timeout(timeout).unwrap_or_else(|error| match error {
-        RecvTimeoutError::Timeout => {
-            Err(format!("Failed to fetch {url}: no answer within {} ms", timeout.as_millis()))
+    let reader = Arc::new(Collector { body_bytes_max, sender: Mutex::new(Some(sender)) });
+    let handle = start(rules, order, reader, None);
+    let aborter = handle.aborter();
+    receiver.recv_timeout(timeout).unwrap_or_else(|error| {
+        aborter.abort();
+        match error {
+            RecvTimeoutError::Timeout => {
+                Err(format!("Failed to fetch {url}: no answer within {} ms", timeout.as_millis()))
+            }
+            RecvTimeoutError::Disconnected => Err(format!("Failed to fetch {url}: the request was lost")),
         }
-        RecvTimeoutError::Disconnected => Err(format!("Failed to fetch {url}: the request was lost")),
-    });
-    drop(handle);
-    result
+    })
 }
+
+type Answer = Result<ScriptResponse, String>;
 
 struct Collector {
     body_bytes_max: usize,
-    flow: Flow,
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
-    head: Option<FilteredHead>,
-    body: Vec<u8>,
-    sender: Option<Sender<Result<ScriptResponse, String>>>,
+    sender: Mutex<Option<Sender<Answer>>>,
 }
 
 impl Collector {
-    fn finish(&self, make: impl FnOnce(&mut Inner) -> Result<ScriptResponse, String>) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = inner.sender.take() {
-            // The receiver may have given up waiting.
-            let _ = sender.send(make(&mut inner));
-        }
+    fn sender(&self) -> Option<Sender<Answer>> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl FetchReader for Collector {
-    fn head(&self, head: FilteredHead) {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).head = Some(head);
-    }
-
-    fn chunk(&self, bytes: Bytes) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.body.len() + bytes.len() <= self.body_bytes_max {
-            inner.body.extend_from_slice(&bytes);
-            return;
-        }
-        drop(inner);
-        let limit = self.body_bytes_max;
-        self.finish(|_| Err(format!("the script is larger than the limit of {limit} bytes")));
-        self.flow.abort();
-    }
-
-    fn end(&self) {
-        self.finish(|inner| match inner.head.take() {
-            Some(head) => Ok(ScriptResponse { head, body: std::mem::take(&mut inner.body) }),
-            None => Err("the response ended before it began".to_owned()),
+    fn head(&self, head: FilteredHead, body: BodyReceiver) {
+        let Some(sender) = self.sender() else { return };
+        let url = head.url.clone();
+        collect_then(body, self.body_bytes_max, move |result| {
+            let result = result
+                .map(|body| ScriptResponse { head, body })
+                .map_err(|problem| format!("Failed to fetch {url}: {problem}"));
+            // The receiver may have given up waiting.
+            let _ = sender.send(result);
         });
     }
 
     fn failed(&self, message: String) {
-        self.finish(|_| Err(message));
-    }
-
-    fn flow(&self) -> &Flow {
-        &self.flow
+        if let Some(sender) = self.sender() {
+            let _ = sender.send(Err(message));
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! The default transport: HTTP/1.1 and HTTP/2 over TCP and TLS.
 
-use super::{AbortHandle, FetchRequest, Fetcher, ResponseHead, ResponseSink, is_localhost};
+use super::{AbortHandle, AddressSpace, FetchRequest, Fetcher, ResponseHead, ResponseSink, is_localhost};
+use crate::body::RequestBody;
 use crate::{OpenError, RuntimeConfig};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
+use rustls::pki_types::CertificateDer;
+use rustls_platform_verifier::Verifier;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,7 +15,8 @@ use tokio::runtime::Handle;
 /// A real HTTP client. Its I/O thread is started by the first fetch.
 pub struct HttpFetcher {
     limits: Limits,
-    client: OnceLock<Result<Io, String>>,
+    extra_roots: Vec<Vec<u8>>,
+    io: OnceLock<Result<Io, String>>,
 }
 
 #[derive(Clone, Copy)]
@@ -24,7 +28,8 @@ struct Limits {
 
 struct Io {
     handle: Handle,
-    client: reqwest::Client,
+    /// One for each reach, so that a connection to a private address is never used for a site that may not have it.
+    clients: [reqwest::Client; 3],
     // Dropping the sender ends the I/O thread.
     _stop: tokio::sync::oneshot::Sender<()>,
 }
@@ -38,12 +43,13 @@ impl HttpFetcher {
                 idle_timeout: Duration::from_millis(config.response_idle_timeout_ms),
                 fetch_timeout: Duration::from_millis(config.fetch_timeout_ms),
             },
-            client: OnceLock::new(),
+            extra_roots: config.extra_root_certificates.clone(),
+            io: OnceLock::new(),
         })
     }
 
     fn io(&self) -> Result<&Io, String> {
-        self.client.get_or_init(|| start_io(self.limits)).as_ref().map_err(Clone::clone)
+        self.io.get_or_init(|| start_io(self.limits, &self.extra_roots)).as_ref().map_err(Clone::clone)
     }
 }
 
@@ -56,26 +62,30 @@ impl Fetcher for HttpFetcher {
                 return AbortHandle::ended();
             }
         };
-        let request = match build(&io.client, request) {
+        let client = match request.reach {
+            AddressSpace::Loopback => &io.clients[0],
+            AddressSpace::Private => &io.clients[1],
+            AddressSpace::Public => &io.clients[2],
+        };
+        let request = match build(request) {
             Ok(request) => request,
             Err(message) => {
                 sink.error(message);
                 return AbortHandle::ended();
             }
         };
-        let client = io.client.clone();
-        let task = io.handle.spawn(exchange(client, request, sink)).abort_handle();
+        let task = io.handle.spawn(exchange(client.clone(), request, sink)).abort_handle();
         AbortHandle::new(move || task.abort())
     }
 }
 
 impl std::fmt::Debug for HttpFetcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HttpFetcher").field("started", &self.client.get().is_some()).finish()
+        f.debug_struct("HttpFetcher").field("started", &self.io.get().is_some()).finish()
     }
 }
 
-fn start_io(limits: Limits) -> Result<Io, String> {
+fn start_io(limits: Limits, extra_roots: &[Vec<u8>]) -> Result<Io, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -89,16 +99,20 @@ fn start_io(limits: Limits) -> Result<Io, String> {
             let _ = runtime.block_on(stopped);
         })
         .map_err(|error| format!("the network thread cannot be started: {error}"))?;
-    Ok(Io { client: client(limits)?, handle, _stop: stop })
+    let tls = tls(extra_roots)?;
+    let client = |reach| client(limits, tls.clone(), reach);
+    let clients =
+        [client(AddressSpace::Loopback)?, client(AddressSpace::Private)?, client(AddressSpace::Public)?];
+    Ok(Io { clients, handle, _stop: stop })
 }
 
 /// How long an unused connection is kept: less than a worker that has nothing to do, so that a timer for it never wakes
 /// a machine whose workers are stopped.
 const CONNECTION_IDLE_MAX: Duration = Duration::from_secs(10);
 
-fn client(limits: Limits) -> Result<reqwest::Client, String> {
+fn client(limits: Limits, tls: rustls::ClientConfig, reach: AddressSpace) -> Result<reqwest::Client, String> {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         // A request may be sent twice only if the script says so.
@@ -107,25 +121,32 @@ fn client(limits: Limits) -> Result<reqwest::Client, String> {
         .read_timeout(limits.idle_timeout)
         .timeout(limits.fetch_timeout)
         .pool_idle_timeout(CONNECTION_IDLE_MAX)
-        .dns_resolver(Resolver)
+        .dns_resolver(Resolver { reach })
         .build()
         .map_err(|error| format!("the HTTP client cannot be made: {}", chain(&error)))
 }
 
-fn tls() -> Result<rustls::ClientConfig, String> {
-    use rustls_platform_verifier::ConfigVerifierExt;
+fn tls(extra_roots: &[Vec<u8>]) -> Result<rustls::ClientConfig, String> {
     // The process-wide default provider belongs to the host program; it is used if there is one.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Another thread may have installed one in between, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    let mut config = rustls::ClientConfig::with_platform_verifier()
-        .map_err(|error| format!("the system's certificates cannot be read: {error}"))?;
+    let provider = rustls::crypto::CryptoProvider::get_default().cloned().ok_or("TLS has no cryptography")?;
+    let roots = extra_roots.iter().map(|root| CertificateDer::from(root.clone()));
+    let verifier = Verifier::new_with_extra_roots(roots, provider.clone())
+        .map_err(|error| format!("the certificates to trust cannot be read: {error}"))?;
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 
-fn build(client: &reqwest::Client, request: FetchRequest) -> Result<reqwest::Request, String> {
+fn build(request: FetchRequest) -> Result<reqwest::Request, String> {
     let method = reqwest::Method::from_bytes(request.method.as_bytes())
         .map_err(|_| format!("`{}` is no HTTP method", request.method))?;
     let mut built = reqwest::Request::new(method, request.url);
@@ -142,11 +163,13 @@ fn build(client: &reqwest::Client, request: FetchRequest) -> Result<reqwest::Req
         built.headers_mut().append(name, value);
     }
     if !request.body.is_empty() {
-        *built.body_mut() = Some(request.body.into());
+        *built.body_mut() = Some(match request.body {
+            RequestBody::Bytes(bytes) => bytes.into(),
+            RequestBody::Stream(receiver) => reqwest::Body::wrap(receiver),
+        });
     } else if matches!(built.method().as_str(), "POST" | "PUT") {
         built.headers_mut().insert(reqwest::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    let _ = client;
     Ok(built)
 }
 
@@ -227,18 +250,32 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Resolves `*.localhost` to loopback itself, which is what makes those names trustworthy (section 7.5 of the
-/// requirements); asks the system for the rest.
-struct Resolver;
+/// requirements); asks the system for the rest. Addresses that are more private than the site may reach are left out: a
+/// name of the public network that stands for one of them is an attack (DNS rebinding).
+struct Resolver {
+    reach: AddressSpace,
+}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.reach;
         Box::pin(async move {
-            if is_localhost(name.as_str()) {
+            if is_localhost(name.as_str()) && reach == AddressSpace::Loopback {
                 let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
                 return Ok(Box::new(both.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs);
             }
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let (allowed, refused): (Vec<_>, Vec<_>) =
+                found.into_iter().partition(|address| AddressSpace::of(address.ip()) >= reach);
+            if let (true, Some(address)) = (allowed.is_empty(), refused.first()) {
+                let space = AddressSpace::of(address.ip()).text();
+                return Err(format!(
+                    "`{}` is an address of {space}, which this site may not reach (`RuntimeConfig::private_network`)",
+                    name.as_str()
+                )
+                .into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }

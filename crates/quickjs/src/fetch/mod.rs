@@ -1,23 +1,40 @@
 //! Fetching: the rules of the Fetch standard (`process`, `cors`) over a transport (`Fetcher`) that a host may replace.
 
+mod address_space;
+mod answer;
 mod collect;
 mod cors;
 mod http;
+mod integrity;
+mod local;
+mod order;
+mod preflight_cache;
 mod process;
+mod redirect;
+mod referrer;
+mod request;
 mod sink;
+mod site;
 
+pub use address_space::{AddressSpace, PrivateNetwork};
 pub use http::HttpFetcher;
 pub use sink::{AbortHandle, ResponseHead, ResponseSink};
 
 pub(crate) use collect::fetch_whole;
-pub(crate) use process::{FetchHandle, FetchReader, FetchRules, FilteredHead, start};
-pub(crate) use sink::{Flow, SinkTarget};
+pub(crate) use integrity::Integrity;
+pub(crate) use order::{Credentials, FetchOrder, Mode, Redirect};
+pub(crate) use preflight_cache::{PreflightCache, Question};
+pub(crate) use process::{FetchAbort, FetchHandle, FetchReader, FetchRules, FilteredHead, start};
+pub(crate) use referrer::ReferrerPolicy;
+pub(crate) use sink::SinkTarget;
+pub(crate) use site::is_public_suffix;
 
-use bytes::Bytes;
+use crate::body::RequestBody;
 use url::Url;
 
-/// One HTTP exchange: no redirect is followed, no policy applied. That is done above, for every transport alike.
-#[derive(Clone, Debug)]
+/// One HTTP exchange: no redirect is followed, no policy applied. That is done above, for every transport alike; only
+/// `reach` is the transport's to keep.
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct FetchRequest {
     /// The method, in the case that goes on the wire.
@@ -27,9 +44,13 @@ pub struct FetchRequest {
     /// Header names and values, as bytes in Latin-1.
     pub headers: Vec<(String, String)>,
     /// The body; empty if there is none.
-    pub body: Bytes,
+    pub body: RequestBody,
     /// The Fetch standard's destination: `script` and `serviceworker` for scripts, otherwise empty.
     pub destination: &'static str,
+    /// Whether cookies go with the request and are taken from its response. Those of the runtime's own jar are in `headers`.
+    pub credentials: bool,
+    /// The most private address that may be asked; a transport that resolves names must refuse those that are more private.
+    pub reach: AddressSpace,
 }
 
 /// What carries requests to servers. The default is [`HttpFetcher`]; a host may serve its own origin without a socket.
@@ -37,47 +58,6 @@ pub trait Fetcher: Send + Sync {
     /// Starts an exchange and returns at once. The answer goes to `sink`, from any thread, also before this returns.
     /// Dropping or using the handle aborts the exchange.
     fn fetch(&self, request: FetchRequest, sink: ResponseSink) -> AbortHandle;
-}
-
-/// What a script asks for.
-#[derive(Clone, Debug)]
-pub(crate) struct FetchOrder {
-    pub(crate) method: String,
-    pub(crate) url: Url,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Bytes,
-    pub(crate) mode: Mode,
-    pub(crate) credentials: Credentials,
-    pub(crate) redirect: Redirect,
-    pub(crate) referrer: String,
-    /// The origin that asks, serialised.
-    pub(crate) origin: String,
-    pub(crate) destination: &'static str,
-}
-
-/// The Fetch standard's request mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    SameOrigin,
-    NoCors,
-    Cors,
-    Navigate,
-}
-
-/// The Fetch standard's credentials mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Credentials {
-    Omit,
-    SameOrigin,
-    Include,
-}
-
-/// The Fetch standard's redirect mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Redirect {
-    Follow,
-    Error,
-    Manual,
 }
 
 /// Whether a URL's origin is potentially trustworthy (R146; section 7.5 of the requirements): https, or a loopback host.

@@ -1,21 +1,32 @@
-//! One fetch from a script's call to the last byte (Fetch standard, "main fetch" and "HTTP fetch"): mixed content,
-//! CORS with preflight, redirects, response filtering. Driven by the transport's callbacks; no thread waits.
+//! One fetch from a script's call to the last byte (Fetch standard, "main fetch" and "HTTP fetch"). Driven by the
+//! transport's callbacks; no thread waits.
 
 use super::{
-    AbortHandle, Credentials, FetchOrder, FetchRequest, Fetcher, Flow, Mode, Redirect, ResponseHead,
-    ResponseSink, SinkTarget, cors, is_potentially_trustworthy,
+    AbortHandle, AddressSpace, FetchOrder, Fetcher, Mode, PreflightCache, PrivateNetwork, Redirect,
+    ResponseHead, ResponseSink, SinkTarget, cors, is_potentially_trustworthy, local,
 };
-use bytes::Bytes;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::body::{BodyReceiver, BodySender};
+use crate::clock::Time;
+use crate::cookies::CookieJar;
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use url::Url;
 
 /// Limits and state that all fetches of a runtime share.
 pub(crate) struct FetchRules {
     pub(crate) fetcher: Arc<dyn Fetcher>,
+    pub(crate) cookies: CookieJar,
+    pub(crate) preflights: PreflightCache,
+    pub(crate) private_network: PrivateNetwork,
+    pub(crate) time: Time,
     pub(crate) redirects_max: u32,
     pub(crate) response_bytes_max: u64,
+    pub(crate) integrity_bytes_max: usize,
+    /// Bytes that may wait for a reader before the transport is held back.
+    pub(crate) window_bytes: usize,
     pub(crate) user_agent: String,
+    pub(crate) language: String,
     /// False while the host has switched the network off.
     pub(crate) online: AtomicBool,
 }
@@ -34,51 +45,117 @@ pub(crate) struct FilteredHead {
     pub(crate) kind: &'static str,
 }
 
-/// The reader of a fetch.
-pub(crate) trait FetchReader: Send + Sync {
-    fn head(&self, head: FilteredHead);
-    fn chunk(&self, bytes: Bytes);
-    fn end(&self);
-    /// A network error, before or after the head.
-    fn failed(&self, message: String);
-    fn flow(&self) -> &Flow;
+impl FilteredHead {
+    /// As the JavaScript layer reads it.
+    pub(crate) fn json(&self) -> String {
+        serde_json::json!({
+            "status": self.head.status,
+            "statusText": self.head.status_text,
+            "url": self.url,
+            "redirected": self.redirected,
+            "headers": self.head.headers,
+            "type": self.kind,
+        })
+        .to_string()
+    }
 }
 
-/// A running fetch; dropping it aborts.
+/// The reader of a fetch hears one of the two, once.
+pub(crate) trait FetchReader: Send + Sync {
+    /// There is a response; dropping `body` aborts the rest.
+    fn head(&self, head: FilteredHead, body: BodyReceiver);
+    /// A network error.
+    fn failed(&self, message: String);
+}
+
+/// Something that is dropped when the exchange with the server is over, whoever ended it.
+pub(crate) type Slot = Box<dyn Any + Send>;
+
+/// A fetch that has no answer yet; dropping it aborts.
 pub(crate) struct FetchHandle(Arc<Process>);
+
+impl FetchHandle {
+    /// A way to abort the fetch, also after its answer, that does not keep it alive.
+    pub(crate) fn aborter(&self) -> FetchAbort {
+        FetchAbort(Arc::downgrade(&self.0))
+    }
+}
 
 impl Drop for FetchHandle {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.abort(false);
+    }
+}
+
+/// Aborts a fetch if it is still going on.
+pub(crate) struct FetchAbort(Weak<Process>);
+
+impl FetchAbort {
+    pub(crate) fn abort(&self) {
+        if let Some(process) = self.0.upgrade() {
+            process.abort(true);
+        }
+    }
+}
+
+/// Kept by the reader of the body: when it goes, nobody wants the rest.
+pub(super) struct Reading(pub(super) Arc<Process>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.abort(true);
     }
 }
 
 /// Starts a fetch. The reader hears of everything, also of errors found at once.
-pub(crate) fn start(rules: &Arc<FetchRules>, order: FetchOrder, reader: Arc<dyn FetchReader>) -> FetchHandle {
-    let process = Arc::new(Process {
-        rules: rules.clone(),
-        reader,
-        received: AtomicU64::new(0),
-        state: Mutex::new(State { order, redirects: 0, tainted: false, exchange: None, over: false }),
-    });
+pub(crate) fn start(
+    rules: &Arc<FetchRules>,
+    order: FetchOrder,
+    reader: Arc<dyn FetchReader>,
+    slot: Option<Slot>,
+) -> FetchHandle {
+    let state = State {
+        order,
+        redirects: 0,
+        tainted: false,
+        origin_is_null: false,
+        body_is_stream: false,
+        exchange: None,
+        slot,
+        stage: Stage::Asking,
+    };
+    let process = Arc::new(Process { rules: rules.clone(), reader, state: Mutex::new(state) });
     process.main_fetch();
     FetchHandle(process)
 }
 
-struct Process {
-    rules: Arc<FetchRules>,
-    reader: Arc<dyn FetchReader>,
-    received: AtomicU64,
+pub(super) struct Process {
+    pub(super) rules: Arc<FetchRules>,
+    pub(super) reader: Arc<dyn FetchReader>,
     state: Mutex<State>,
 }
 
-struct State {
-    order: FetchOrder,
-    redirects: u32,
+pub(super) struct State {
+    pub(super) order: FetchOrder,
+    pub(super) redirects: u32,
     /// The standard's "response tainting" is `cors` or `opaque`: some hop was cross-origin.
-    tainted: bool,
-    exchange: Option<AbortHandle>,
-    over: bool,
+    pub(super) tainted: bool,
+    /// The standard's "redirect-tainted origin": servers and checks see the origin as `null`.
+    pub(super) origin_is_null: bool,
+    /// The body had no source from which it could be sent again.
+    pub(super) body_is_stream: bool,
+    pub(super) exchange: Option<AbortHandle>,
+    slot: Option<Slot>,
+    pub(super) stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// There is no answer yet.
+    Asking,
+    /// The reader has the head; the body is on its way.
+    Answered,
+    Over,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,122 +164,142 @@ enum Hop {
     Main,
 }
 
+impl State {
+    /// The origin as servers see it.
+    pub(super) fn origin(&self) -> &str {
+        if self.origin_is_null { "null" } else { &self.order.origin }
+    }
+}
+
 impl Process {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn abort(&self) {
-        self.reader.flow().abort();
+    fn abort(&self, answered_too: bool) {
         let mut state = self.state();
-        state.over = true;
-        let exchange = state.exchange.take();
-        drop(state);
-        drop(exchange);
-    }
-
-    fn fail(&self, message: impl Into<String>) {
-        let mut state = self.state();
-        if state.over {
+        if state.stage == Stage::Answered && !answered_too {
             return;
         }
-        state.over = true;
-        let url = state.order.url.clone();
-        let exchange = state.exchange.take();
-        drop(state);
-        drop(exchange);
-        self.reader.failed(format!("Failed to fetch {}: {}", without_fragment(&url), message.into()));
+        end(state_over(&mut state), state);
     }
 
-    /// Main fetch, steps "mixed content", "response tainting" and the choice of a preflight.
-    fn main_fetch(self: &Arc<Process>) {
+    pub(super) fn fail(&self, message: impl Into<String>) {
         let mut state = self.state();
-        let order = &state.order;
-        if !self.rules.online.load(Ordering::Acquire) {
-            drop(state);
-            return self.fail("there is no network");
+        if state.stage != Stage::Asking {
+            return;
         }
-        if !matches!(order.url.scheme(), "http" | "https") {
-            let message = format!("the scheme `{}:` is not supported", order.url.scheme());
+        let url = without_fragment(&state.order.url);
+        end(state_over(&mut state), state);
+        self.reader.failed(format!("Failed to fetch {url}: {}", message.into()));
+    }
+
+    /// Nothing of the exchange is left.
+    pub(super) fn over(&self) {
+        let mut state = self.state();
+        end(state_over(&mut state), state);
+    }
+
+    /// Main fetch: what is refused without asking anybody, what needs no server, and whether a preflight comes first.
+    pub(super) fn main_fetch(self: &Arc<Process>) {
+        let mut state = self.state();
+        if let Some(answer) = local::response(&state.order.url) {
+            drop(state);
+            return self.answer_locally(answer);
+        }
+        if let Err(message) = self.refusal(&state) {
             drop(state);
             return self.fail(message);
         }
-        // R146: workers are secure contexts, so plain http is mixed content unless it stays on this machine.
-        if !is_potentially_trustworthy(&order.url) {
-            drop(state);
-            return self.fail("plain http is refused in a service worker; use https");
-        }
+        let order = &state.order;
         let cross = order.url.origin().ascii_serialization() != order.origin;
-        if cross && order.mode == Mode::SameOrigin {
-            drop(state);
-            return self.fail("the URL is of another origin and the request's mode is `same-origin`");
-        }
-        let simple =
-            cors::is_safelisted_method(&order.method) && cors::unsafe_header_names(&order.headers).is_empty();
-        let preflight = cross && order.mode == Mode::Cors && !simple;
         state.tainted |= cross;
+        let preflight = state.order.mode == Mode::Cors && state.tainted && self.needs_preflight(&state);
         drop(state);
         self.exchange(if preflight { Hop::Preflight } else { Hop::Main });
     }
 
+    fn refusal(&self, state: &State) -> Result<(), String> {
+        let order = &state.order;
+        if !self.rules.online.load(Ordering::Acquire) {
+            return Err("there is no network".to_owned());
+        }
+        if !matches!(order.url.scheme(), "http" | "https") {
+            return Err(format!("the scheme `{}:` is not supported", order.url.scheme()));
+        }
+        // R146: workers are secure contexts, so plain http is mixed content unless it stays on this machine.
+        if !is_potentially_trustworthy(&order.url) {
+            return Err("plain http is refused in a service worker; use https".to_owned());
+        }
+        if local::is_bad_port(&order.url) {
+            let port = order.url.port().unwrap_or_default();
+            return Err(format!(
+                "port {port} is blocked, because another protocol than HTTP is spoken there"
+            ));
+        }
+        let reach = self.rules.private_network.reach(&order.origin, &order.url);
+        if let Some(space) = AddressSpace::of_url(&order.url).filter(|space| *space < reach) {
+            return Err(refused_space(&order.origin, space));
+        }
+        let cross = order.url.origin().ascii_serialization() != order.origin;
+        match order.mode {
+            Mode::SameOrigin if cross => {
+                Err("the URL is of another origin and the request's mode is `same-origin`".to_owned())
+            }
+            Mode::NoCors if cross && order.redirect != Redirect::Follow => {
+                Err("a request with mode `no-cors` must follow redirects".to_owned())
+            }
+            Mode::NoCors if cross && order.integrity.is_some() => {
+                Err("the integrity of a response that may not be read cannot be checked; use mode `cors`"
+                    .to_owned())
+            }
+            _ if order.only_if_cached => {
+                Err("the cache mode is `only-if-cached`, and there is no HTTP cache".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn needs_preflight(&self, state: &State) -> bool {
+        let order = &state.order;
+        let names = cors::unsafe_header_names(&order.headers);
+        if !state.streams_body() && cors::is_safelisted_method(&order.method) && names.is_empty() {
+            return false;
+        }
+        let now = self.rules.time.now();
+        state.streams_body() || !self.rules.preflights.allows(state.question(), &order.method, &names, now)
+    }
+
     fn exchange(self: &Arc<Process>, hop: Hop) {
-        let state = self.state();
-        if state.over {
+        let mut state = self.state();
+        if state.stage != Stage::Asking {
             return;
         }
         let request = match hop {
-            Hop::Main => self.main_request(&state),
-            Hop::Preflight => preflight_request(&state.order),
+            Hop::Main => state.main_request(&self.rules),
+            Hop::Preflight => state.preflight_request(&self.rules),
         };
         drop(state);
-        let target = Arc::new(HopTarget {
-            process: Arc::downgrade(self),
-            hop,
-            idle: Flow::new(usize::MAX),
-            reader: self.reader.clone(),
-            finished: AtomicBool::new(false),
-        });
-        let handle = self.rules.fetcher.fetch(request, ResponseSink::new(target.clone()));
+        let target =
+            Arc::new(HopTarget { process: Arc::downgrade(self), hop, finished: AtomicBool::new(false) });
+        let sink = ResponseSink::new(target.clone(), self.rules.response_bytes_max);
+        let handle = self.rules.fetcher.fetch(request, sink);
         let mut state = self.state();
         // The transport may have answered already, and the answer may have started the next hop.
-        let stale = state.over || target.finished.load(Ordering::Acquire);
+        let stale = state.stage == Stage::Over || target.finished.load(Ordering::Acquire);
         let drop_later = if stale { Some(handle) } else { state.exchange.replace(handle) };
         drop(state);
         drop(drop_later);
-    }
-
-    fn main_request(&self, state: &State) -> FetchRequest {
-        let order = &state.order;
-        let mut headers = order.headers.clone();
-        let has = |headers: &[(String, String)], name: &str| {
-            headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
-        };
-        if !has(&headers, "accept") {
-            headers.push(("accept".into(), "*/*".into()));
-        }
-        if !has(&headers, "user-agent") {
-            headers.push(("user-agent".into(), self.rules.user_agent.clone()));
-        }
-        if (order.mode == Mode::Cors && state.tainted) || !matches!(order.method.as_str(), "GET" | "HEAD") {
-            headers.push(("origin".into(), order.origin.clone()));
-        }
-        if let Some(referrer) = referrer_header(order) {
-            headers.push(("referer".into(), referrer));
-        }
-        FetchRequest {
-            method: order.method.clone(),
-            url: order.url.clone(),
-            headers,
-            body: order.body.clone(),
-            destination: order.destination,
-        }
     }
 
     fn preflight_answered(self: &Arc<Process>, head: &ResponseHead) {
         let mut state = self.state();
         let order = &state.order;
         let names = cors::unsafe_header_names(&order.headers);
-        let verdict = cors::check_preflight(head, &order.origin, order.credentials, &order.method, &names);
+        let verdict = cors::check_preflight(head, state.origin(), order.credentials, &order.method, &names);
+        if verdict.is_ok() {
+            self.rules.preflights.remember(state.question(), head, self.rules.time.now());
+        }
         let exchange = state.exchange.take();
         drop(state);
         drop(exchange);
@@ -211,158 +308,30 @@ impl Process {
             Err(message) => self.fail(message),
         }
     }
-
-    fn main_answered(self: &Arc<Process>, head: ResponseHead) {
-        let state = self.state();
-        if state.over {
-            return;
-        }
-        let order = &state.order;
-        let location =
-            matches!(head.status, 301 | 302 | 303 | 307 | 308).then(|| head.get("location")).flatten();
-        if let Some(location) = location {
-            match order.redirect {
-                Redirect::Error => {
-                    drop(state);
-                    return self.fail("the server redirects, and the request's redirect mode is `error`");
-                }
-                Redirect::Manual => {}
-                Redirect::Follow => {
-                    drop(state);
-                    return self.redirect(&head, &location);
-                }
-            }
-        }
-        if state.tainted
-            && order.mode == Mode::Cors
-            && let Err(message) = cors::check(&head, &order.origin, order.credentials)
-        {
-            drop(state);
-            return self.fail(message);
-        }
-        let filtered = filter(&state, head);
-        drop(state);
-        self.reader.head(filtered);
-    }
-
-    /// HTTP-redirect fetch.
-    fn redirect(self: &Arc<Process>, head: &ResponseHead, location: &str) {
-        let mut state = self.state();
-        if state.tainted
-            && state.order.mode == Mode::Cors
-            && let Err(message) = cors::check(head, &state.order.origin, state.order.credentials)
-        {
-            drop(state);
-            return self.fail(message);
-        }
-        let mut url = match state.order.url.join(location) {
-            Ok(url) => url,
-            Err(error) => {
-                drop(state);
-                return self.fail(format!("the server redirects to `{location}`, which is no URL: {error}"));
-            }
-        };
-        if url.fragment().is_none() {
-            url.set_fragment(state.order.url.fragment());
-        }
-        state.redirects += 1;
-        if state.redirects > self.rules.redirects_max {
-            let message = format!("more than {} redirects", self.rules.redirects_max);
-            drop(state);
-            return self.fail(message);
-        }
-        let crosses = url.origin() != state.order.url.origin();
-        if state.order.mode == Mode::Cors
-            && crosses
-            && (!url.username().is_empty() || url.password().is_some())
-        {
-            drop(state);
-            return self.fail("the server redirects to a URL with credentials on another origin");
-        }
-        let order = &mut state.order;
-        let becomes_get = (matches!(head.status, 301 | 302) && order.method == "POST")
-            || (head.status == 303 && !matches!(order.method.as_str(), "GET" | "HEAD"));
-        if becomes_get {
-            order.method = "GET".to_owned();
-            order.body = Bytes::new();
-            order.headers.retain(|(name, _)| {
-                ![
-                    "content-encoding",
-                    "content-language",
-                    "content-location",
-                    "content-type",
-                    "content-length",
-                ]
-                .iter()
-                .any(|gone| name.eq_ignore_ascii_case(gone))
-            });
-        }
-        if crosses {
-            order.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
-        }
-        order.url = url;
-        let exchange = state.exchange.take();
-        drop(state);
-        drop(exchange);
-        self.main_fetch();
-    }
 }
 
-fn filter(state: &State, head: ResponseHead) -> FilteredHead {
-    let order = &state.order;
-    let redirect = matches!(head.status, 301 | 302 | 303 | 307 | 308) && head.get("location").is_some();
-    let (kind, headers) = if redirect && order.redirect == Redirect::Manual {
-        ("opaqueredirect", head.headers)
-    } else if state.tainted && order.mode == Mode::NoCors {
-        ("opaque", head.headers)
-    } else if state.tainted && order.mode == Mode::Cors {
-        ("cors", cors::visible_headers(&head, order.credentials))
-    } else {
-        ("basic", head.headers)
-    };
-    let headers = headers.into_iter().filter(|(name, _)| !cors::is_response_cookie(name)).collect();
-    FilteredHead {
-        head: ResponseHead { status: head.status, status_text: head.status_text, headers },
-        url: without_fragment(&order.url),
-        redirected: state.redirects > 0,
-        kind,
-    }
+/// Why a request does not leave for an address.
+pub(super) fn refused_space(origin: &str, space: AddressSpace) -> String {
+    format!(
+        "{origin} may not reach {}; the host program can allow it (`RuntimeConfig::private_network`)",
+        space.text()
+    )
 }
 
-fn preflight_request(order: &FetchOrder) -> FetchRequest {
-    let mut headers = vec![
-        ("accept".to_owned(), "*/*".to_owned()),
-        ("origin".to_owned(), order.origin.clone()),
-        ("access-control-request-method".to_owned(), order.method.clone()),
-    ];
-    let names = cors::unsafe_header_names(&order.headers);
-    if !names.is_empty() {
-        headers.push(("access-control-request-headers".to_owned(), names.join(",")));
-    }
-    FetchRequest {
-        method: "OPTIONS".to_owned(),
-        url: order.url.clone(),
-        headers,
-        body: Bytes::new(),
-        destination: order.destination,
-    }
+type Ended = (Option<AbortHandle>, Option<Slot>);
+
+fn state_over(state: &mut State) -> Ended {
+    state.stage = Stage::Over;
+    (state.exchange.take(), state.slot.take())
 }
 
-/// The default referrer policy, `strict-origin-when-cross-origin`.
-fn referrer_header(order: &FetchOrder) -> Option<String> {
-    let mut referrer =
-        Url::parse(&order.referrer).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    referrer.set_fragment(None);
-    let _ = referrer.set_username("");
-    let _ = referrer.set_password(None);
-    if referrer.origin() == order.url.origin() {
-        return Some(referrer.into());
-    }
-    let downgrade = is_potentially_trustworthy(&referrer) && !is_potentially_trustworthy(&order.url);
-    (!downgrade).then(|| referrer.origin().ascii_serialization() + "/")
+/// What ends may call back, so the lock goes first.
+fn end(ended: Ended, state: MutexGuard<'_, State>) {
+    drop(state);
+    drop(ended);
 }
 
-fn without_fragment(url: &Url) -> String {
+pub(super) fn without_fragment(url: &Url) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
     url.into()
@@ -372,9 +341,7 @@ fn without_fragment(url: &Url) -> String {
 struct HopTarget {
     // Weak: a transport that keeps its sink for ever must not keep the fetch.
     process: Weak<Process>,
-    reader: Arc<dyn FetchReader>,
     hop: Hop,
-    idle: Flow,
     finished: AtomicBool,
 }
 
@@ -386,87 +353,34 @@ impl HopTarget {
 }
 
 impl SinkTarget for HopTarget {
-    fn head(&self, head: ResponseHead) {
-        let Some(process) = self.process() else { return };
-        let redirects = matches!(head.status, 301 | 302 | 303 | 307 | 308)
-            && head.get("location").is_some()
-            && process.state().order.redirect == Redirect::Follow;
+    fn head(&self, head: ResponseHead) -> Option<BodySender> {
+        let process = self.process()?;
         if self.hop == Hop::Preflight {
             self.finished.store(true, Ordering::Release);
             process.preflight_answered(&head);
-        } else {
-            if redirects {
-                self.finished.store(true, Ordering::Release);
-            }
-            process.main_answered(head);
+            return None;
+        }
+        process.take_cookies(&head);
+        if head.is_redirect() && process.state().order.redirect == Redirect::Follow {
+            self.finished.store(true, Ordering::Release);
+        }
+        process.main_answered(head)
+    }
+
+    fn failed(&self, message: String) {
+        if let Some(process) = self.process() {
+            self.finished.store(true, Ordering::Release);
+            process.fail(message);
         }
     }
 
-    fn chunk(&self, bytes: Bytes) {
-        let Some(process) = self.process() else { return };
-        let received = process.received.fetch_add(bytes.len() as u64, Ordering::AcqRel) + bytes.len() as u64;
-        if received > process.rules.response_bytes_max {
-            let limit = process.rules.response_bytes_max;
-            return process.fail(format!("the response is larger than the limit of {limit} bytes"));
-        }
-        if !process.state().over {
-            self.reader.chunk(bytes);
+    fn over(&self) {
+        if let Some(process) = self.process() {
+            process.over();
         }
     }
 
-    fn end(&self) {
-        let Some(process) = self.process() else { return };
-        self.finished.store(true, Ordering::Release);
-        let mut state = process.state();
-        if !state.over {
-            state.over = true;
-            drop(state);
-            self.reader.end();
-        }
-    }
-
-    fn error(&self, message: String) {
-        let Some(process) = self.process() else { return };
-        self.finished.store(true, Ordering::Release);
-        process.fail(message);
-    }
-
-    fn flow(&self) -> &Flow {
-        // The body of a preflight or redirect is nobody's: it never holds the transport back.
-        if self.hop == Hop::Preflight { &self.idle } else { self.reader.flow() }
-    }
-}
-
-/// Reads the words of the Fetch standard as a script's request gives them.
-impl FetchOrder {
-    /// `mode` by name; unknown names are refused.
-    pub(crate) fn mode(name: &str) -> Result<Mode, String> {
-        match name {
-            "cors" | "" => Ok(Mode::Cors),
-            "no-cors" => Ok(Mode::NoCors),
-            "same-origin" => Ok(Mode::SameOrigin),
-            "navigate" => Ok(Mode::Navigate),
-            other => Err(format!("the request mode `{other}` is not known")),
-        }
-    }
-
-    /// `credentials` by name.
-    pub(crate) fn credentials(name: &str) -> Result<Credentials, String> {
-        match name {
-            "omit" => Ok(Credentials::Omit),
-            "same-origin" | "" => Ok(Credentials::SameOrigin),
-            "include" => Ok(Credentials::Include),
-            other => Err(format!("the credentials mode `{other}` is not known")),
-        }
-    }
-
-    /// `redirect` by name.
-    pub(crate) fn redirect(name: &str) -> Result<Redirect, String> {
-        match name {
-            "follow" | "" => Ok(Redirect::Follow),
-            "error" => Ok(Redirect::Error),
-            "manual" => Ok(Redirect::Manual),
-            other => Err(format!("the redirect mode `{other}` is not known")),
-        }
+    fn is_over(&self) -> bool {
+        self.process().is_none_or(|process| process.state().stage == Stage::Over)
     }
 }

@@ -1,9 +1,8 @@
 //! Where a transport puts its answer.
 
+use crate::body::BodySender;
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use tokio::sync::Notify;
 
 /// Status and headers of a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +16,11 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
+    /// Whether this sends the client elsewhere.
+    pub(crate) fn is_redirect(&self) -> bool {
+        matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.get("location").is_some()
+    }
+
     /// The values of a header, joined as the Fetch standard joins them.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         let mut values =
@@ -30,60 +34,103 @@ impl ResponseHead {
 /// error, so a transport cannot leave a script waiting.
 pub struct ResponseSink {
     target: Arc<dyn SinkTarget>,
-    finished: bool,
+    /// The body's way to its reader; `None` before the head, and if nobody wants the body.
+    body: Option<BodySender>,
+    bytes_left: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Begun,
+    Answered,
+    Ended,
 }
 
 impl ResponseSink {
-    pub(crate) fn new(target: Arc<dyn SinkTarget>) -> ResponseSink {
-        ResponseSink { target, finished: false }
+    pub(crate) fn new(target: Arc<dyn SinkTarget>, bytes_max: u64) -> ResponseSink {
+        ResponseSink { target, body: None, bytes_left: bytes_max, stage: Stage::Begun }
     }
 
     /// The status line and headers have arrived.
     pub fn head(&mut self, head: ResponseHead) {
-        self.target.head(head);
+        if self.stage == Stage::Begun {
+            self.stage = Stage::Answered;
+            self.body = self.target.head(head);
+        }
     }
 
     /// A part of the body has arrived. Never blocks; see [`ResponseSink::ready`].
     pub fn chunk(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            self.target.chunk(bytes);
+        let Some(body) = &self.body else { return };
+        match self.bytes_left.checked_sub(bytes.len() as u64) {
+            Some(left) => {
+                self.bytes_left = left;
+                body.write(bytes);
+            }
+            None => {
+                if let Some(body) = self.body.take() {
+                    body.fail("the response is larger than the limit `response_bytes_max`".to_owned());
+                }
+            }
         }
     }
 
     /// Waits until the reader wants more. A transport that streams calls it before each read (back-pressure).
     pub async fn ready(&self) {
-        self.target.flow().ready().await;
+        if let Some(body) = &self.body {
+            body.ready().await;
+        }
     }
 
     /// Whether nobody wants the rest.
     pub fn is_aborted(&self) -> bool {
-        self.target.flow().is_aborted()
+        match (&self.body, self.stage) {
+            (Some(body), _) => body.is_abandoned(),
+            (None, Stage::Begun) => self.target.is_over(),
+            (None, _) => true,
+        }
     }
 
     /// The body is complete.
     pub fn end(mut self) {
-        self.finished = true;
-        self.target.end();
+        if self.stage == Stage::Begun {
+            return self.finish("the response ended before it began");
+        }
+        self.stage = Stage::Ended;
+        if let Some(body) = self.body.take() {
+            body.end();
+        }
+        self.target.over();
     }
 
     /// The exchange failed; `message` says why, for people.
     pub fn error(mut self, message: String) {
-        self.finished = true;
-        self.target.error(message);
+        self.finish(&message);
+    }
+
+    fn finish(&mut self, message: &str) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended);
+        if let Some(body) = self.body.take() {
+            body.fail(message.to_owned());
+        }
+        match stage {
+            Stage::Begun => self.target.failed(message.to_owned()),
+            Stage::Answered => self.target.over(),
+            Stage::Ended => {}
+        }
     }
 }
 
 impl Drop for ResponseSink {
     fn drop(&mut self) {
-        if !self.finished {
-            self.target.error("the response was cut off".to_owned());
-        }
+        self.finish("the response was cut off");
     }
 }
 
 impl std::fmt::Debug for ResponseSink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ResponseSink").field("finished", &self.finished).finish_non_exhaustive()
+        f.debug_struct("ResponseSink").field("stage", &self.stage).finish_non_exhaustive()
     }
 }
 
@@ -118,58 +165,12 @@ impl std::fmt::Debug for AbortHandle {
 
 /// What stands behind a sink. Calls come from one thread at a time.
 pub(crate) trait SinkTarget: Send + Sync {
-    fn head(&self, head: ResponseHead);
-    fn chunk(&self, bytes: Bytes);
-    fn end(&self);
-    fn error(&self, message: String);
-    fn flow(&self) -> &Flow;
-}
-
-/// Back-pressure between a transport and a reader.
-#[derive(Debug)]
-pub(crate) struct Flow {
-    window_bytes: usize,
-    held_bytes: AtomicUsize,
-    aborted: AtomicBool,
-    changed: Notify,
-}
-
-impl Flow {
-    /// Lets a transport go on while fewer than `window_bytes` wait for the reader.
-    pub(crate) fn new(window_bytes: usize) -> Flow {
-        Flow {
-            window_bytes: window_bytes.max(1),
-            held_bytes: AtomicUsize::new(0),
-            aborted: AtomicBool::new(false),
-            changed: Notify::new(),
-        }
-    }
-
-    /// Bytes have arrived and wait.
-    pub(crate) fn hold(&self, bytes: usize) {
-        self.held_bytes.fetch_add(bytes, Ordering::AcqRel);
-    }
-
-    /// The reader took bytes.
-    pub(crate) fn take(&self, bytes: usize) {
-        self.held_bytes.fetch_sub(bytes, Ordering::AcqRel);
-        self.changed.notify_one();
-    }
-
-    /// Nobody reads any more.
-    pub(crate) fn abort(&self) {
-        self.aborted.store(true, Ordering::Release);
-        self.changed.notify_one();
-    }
-
-    pub(crate) fn is_aborted(&self) -> bool {
-        self.aborted.load(Ordering::Acquire)
-    }
-
-    async fn ready(&self) {
-        // `notify_one` leaves a permit, so a change between the check and the wait is not lost.
-        while self.held_bytes.load(Ordering::Acquire) >= self.window_bytes && !self.is_aborted() {
-            self.changed.notified().await;
-        }
-    }
+    /// Says where the body goes; `None` if nobody wants it.
+    fn head(&self, head: ResponseHead) -> Option<BodySender>;
+    /// There is no response.
+    fn failed(&self, message: String);
+    /// The transport has nothing to do any more, after a head.
+    fn over(&self);
+    /// Whether nobody waits for a head any more.
+    fn is_over(&self) -> bool;
 }

@@ -1,6 +1,6 @@
 //! Evaluation of script files in one fresh service-worker global scope, for people and conformance suites.
 
-use super::Registration;
+use super::{NavigationPreload, Registration};
 use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, StartError, State, Worker, lock};
 use crate::script::Script;
 use crate::shared::{Probe, Shared};
@@ -185,6 +185,7 @@ fn place_worker(
             storage_key: key.clone(),
             scope,
             update_via_cache: "imports".to_owned(),
+            navigation_preload: NavigationPreload::default(),
             last_update_check: shared.time.wall(),
             installing: Some(worker.clone()),
             waiting: None,

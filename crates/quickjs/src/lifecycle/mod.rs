@@ -5,6 +5,7 @@ mod attach;
 mod evaluate;
 mod install;
 mod job;
+mod preload;
 mod register;
 mod scope;
 mod unregister;
@@ -15,6 +16,7 @@ pub use register::{RegisterJob, WorkerType};
 pub use scope::check_worker_urls;
 
 pub(crate) use job::Jobs;
+pub(crate) use preload::{NavigationPreload, Preload};
 
 use crate::agent::{State, Task, Worker, lock};
 use crate::emitter::{LifecycleEvent, RegistrationState, WorkerState};
@@ -41,6 +43,7 @@ pub(crate) struct Registration {
     storage_key: StorageKey,
     scope: String,
     update_via_cache: String,
+    navigation_preload: NavigationPreload,
     last_update_check: Timestamp,
     installing: Option<Arc<Worker>>,
     waiting: Option<Arc<Worker>>,
@@ -65,6 +68,7 @@ impl Registry {
                 storage_key: stored.storage_key.clone(),
                 scope: stored.scope.clone(),
                 update_via_cache: stored.update_via_cache.clone(),
+                navigation_preload: stored.navigation_preload.clone(),
                 last_update_check: stored.last_update_check,
                 installing: None,
                 waiting: None,

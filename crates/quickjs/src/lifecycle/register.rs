@@ -2,7 +2,7 @@
 
 use super::job::{Done, Job};
 use super::update::Candidate;
-use super::{Registration, scope};
+use super::{NavigationPreload, Registration, scope};
 use crate::agent::lock;
 use crate::error::RegisterWorkerError;
 use crate::shared::Shared;
@@ -142,6 +142,7 @@ impl Shared {
             storage_key: order.storage_key.clone(),
             scope: order.scope.to_string(),
             update_via_cache: order.update_via_cache.clone(),
+            navigation_preload: NavigationPreload::default(),
             last_update_check: self.time.wall(),
             installing: None,
             waiting: None,
@@ -171,6 +172,7 @@ fn stored(registration: &Registration) -> StoredRegistration {
         storage_key: registration.storage_key.clone(),
         scope: registration.scope.clone(),
         update_via_cache: registration.update_via_cache.clone(),
+        navigation_preload: registration.navigation_preload.clone(),
         last_update_check: registration.last_update_check,
         workers: Vec::new(),
     }

@@ -6,6 +6,7 @@ use crate::error::RegisterWorkerError;
 use crate::shared::Shared;
 use crate::storage::StorageFailure;
 use std::sync::Arc;
+use url::Url;
 use wakeworker_core::{StorageKey, WorkerRegistrationId};
 
 impl Shared {
@@ -72,6 +73,9 @@ impl Shared {
                     Some(StorageFailure { name: error.dom_exception_name(), message: error.to_string() });
             }
             failure = shared.caches.clear(&key).err().or(failure);
+            if let Ok(origin) = Url::parse(key.origin()) {
+                failure = shared.fetch.cookies.clear(&origin).err().or(failure);
+            }
             if let Some(failure) = failure {
                 return done(Err(RegisterWorkerError::Storage(failure.message)));
             }

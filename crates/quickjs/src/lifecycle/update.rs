@@ -11,7 +11,6 @@ use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
 use crate::script::Script;
 use crate::shared::Shared;
 use crate::{WorkerType, mime};
-use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,21 +149,13 @@ impl Shared {
 
     fn fetch_main(&self, candidate: &Candidate) -> Result<String, RegisterWorkerError> {
         let url = &candidate.script_url;
-        let order = FetchOrder {
-            method: "GET".to_owned(),
-            url: url.clone(),
-            headers: vec![
-                ("service-worker".to_owned(), "script".to_owned()),
-                ("cache-control".to_owned(), "max-age=0".to_owned()),
-            ],
-            body: Bytes::new(),
-            mode: Mode::SameOrigin,
-            credentials: Credentials::SameOrigin,
-            redirect: Redirect::Manual,
-            referrer: candidate.referrer.clone(),
-            origin: candidate.storage_key.origin().to_owned(),
-            destination: "serviceworker",
-        };
+        let mut order = FetchOrder::get(url.clone(), candidate.storage_key.origin());
+        order.headers.push(("service-worker".to_owned(), "script".to_owned()));
+        order.headers.push(("cache-control".to_owned(), "max-age=0".to_owned()));
+        order.mode = Mode::SameOrigin;
+        order.redirect = Redirect::Manual;
+        order.referrer = candidate.referrer.clone();
+        order.destination = "serviceworker";
         let timeout = Duration::from_millis(self.config.start_duration_max_ms);
         let response = fetch_whole(&self.fetch, order, self.config.script_bytes_max, timeout)
             .map_err(RegisterWorkerError::Type)?;

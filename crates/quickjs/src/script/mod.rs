@@ -11,4 +11,4 @@ pub(crate) use bytecode::{Bytecode, compile, compile_native, run};
 pub(crate) use cache::{BytecodeCache, Script, bundle};
 pub(crate) use clone::{BlobSource, CloneTools, deserialize, serialize};
 pub(crate) use memory::{LimitedAllocator, MemoryUse};
-pub(crate) use value::{Buffer, Text, describe_exception, new_buffer};
+pub(crate) use value::{Buffer, BufferPart, Text, describe_exception, new_buffer};

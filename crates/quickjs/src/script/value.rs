@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use rquickjs::{ArrayBuffer, Ctx, Error, FromJs, Value};
+use rquickjs::{ArrayBuffer, Ctx, Error, FromJs, TypedArray, Value};
 
 /// A string as it is, lone surrogates included: WTF-8.
 pub(crate) struct Text(Vec<u8>);
@@ -47,6 +47,22 @@ impl<'js> FromJs<'js> for Buffer {
         // SAFETY: no script runs between reading the address and the end of the copy, so the block is neither freed
         // nor resized nor written meanwhile.
         Ok(Buffer(unsafe { bytes.as_ref() }.to_vec()))
+    }
+}
+
+/// The bytes of a Uint8Array, copied out of the heap at once: of its part of the buffer only.
+pub(crate) struct BufferPart(pub(crate) Vec<u8>);
+
+impl<'js> FromJs<'js> for BufferPart {
+    fn from_js(_: &Ctx<'js>, value: Value<'js>) -> Result<BufferPart, Error> {
+        let type_name = value.type_name();
+        let part =
+            TypedArray::<u8>::from_value(value).map_err(|_| Error::new_from_js(type_name, "Uint8Array"))?;
+        let Some(bytes) = part.as_raw() else {
+            return Err(Error::new_from_js_message("Uint8Array", "bytes", "the buffer is detached"));
+        };
+        // SAFETY: as above; the engine gives the address and length of the view's part.
+        Ok(BufferPart(unsafe { bytes.as_ref() }.to_vec()))
     }
 }
 

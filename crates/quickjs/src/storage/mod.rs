@@ -85,7 +85,11 @@ impl std::fmt::Display for StorageFailure {
 }
 
 /// Opens a database and brings its schema up to date: `migrations[n]` leads from version n to n + 1.
-fn open(storage: &RuntimeStorage, file: &str, migrations: &[&str]) -> Result<Connection, OpenError> {
+pub(crate) fn open(
+    storage: &RuntimeStorage,
+    file: &str,
+    migrations: &[&str],
+) -> Result<Connection, OpenError> {
     let (connection, path) = match storage {
         RuntimeStorage::Memory => (Connection::open_in_memory(), PathBuf::from(file)),
         RuntimeStorage::Dir(dir) => {

@@ -1,6 +1,7 @@
 //! Worker registrations, their workers and their scripts.
 
 use super::{RuntimeStorage, StorageFailure, open};
+use crate::lifecycle::NavigationPreload;
 use crate::{OpenError, WorkerType};
 use rusqlite::{Connection, params};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ pub(crate) struct StoredRegistration {
     pub(crate) storage_key: StorageKey,
     pub(crate) scope: String,
     pub(crate) update_via_cache: String,
+    pub(crate) navigation_preload: NavigationPreload,
     pub(crate) last_update_check: Timestamp,
     pub(crate) workers: Vec<StoredWorker>,
 }
@@ -53,7 +55,8 @@ impl WorkerStore {
     pub(crate) fn load(&self) -> Result<Vec<StoredRegistration>, StorageFailure> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "SELECT id, storage_key, scope, update_via_cache, last_update_check_ms FROM worker_registration ORDER BY id",
+            "SELECT id, storage_key, scope, update_via_cache, last_update_check_ms, navigation_preload_enabled,
+             navigation_preload_header FROM worker_registration ORDER BY id",
         )?;
         let mut registrations = statement
             .query_map([], |row| {
@@ -62,6 +65,7 @@ impl WorkerStore {
                     storage_key: StorageKey::from(row.get::<_, String>(1)?.as_str()),
                     scope: row.get(2)?,
                     update_via_cache: row.get(3)?,
+                    navigation_preload: NavigationPreload { enabled: row.get(5)?, header: row.get(6)? },
                     last_update_check: Timestamp(row.get(4)?),
                     workers: Vec::new(),
                 })
@@ -130,6 +134,20 @@ impl WorkerStore {
         self.connection().execute(
             "UPDATE worker_registration SET last_update_check_ms = ?2 WHERE id = ?1",
             params![id.0.cast_signed(), at.0],
+        )?;
+        Ok(())
+    }
+
+    /// Notes what a registration has set for navigation preload.
+    pub(crate) fn set_navigation_preload(
+        &self,
+        id: WorkerRegistrationId,
+        enabled: bool,
+        header: &str,
+    ) -> Result<(), StorageFailure> {
+        self.connection().execute(
+            "UPDATE worker_registration SET navigation_preload_enabled = ?2, navigation_preload_header = ?3 WHERE id = ?1",
+            params![id.0.cast_signed(), enabled, header],
         )?;
         Ok(())
     }
@@ -214,6 +232,10 @@ const MIGRATIONS: &[&str] = &[
 ",
     "
     ALTER TABLE worker ADD COLUMN type TEXT NOT NULL DEFAULT 'classic';
+  ",
+    "
+    ALTER TABLE worker_registration ADD COLUMN navigation_preload_enabled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE worker_registration ADD COLUMN navigation_preload_header TEXT NOT NULL DEFAULT 'true';
 ",
 ];
 
@@ -231,6 +253,7 @@ mod tests {
             storage_key: StorageKey::first_party("https://a.example"),
             scope: "https://a.example/".into(),
             update_via_cache: "imports".into(),
+            navigation_preload: NavigationPreload::default(),
             last_update_check: Timestamp(5),
             workers: Vec::new(),
         };

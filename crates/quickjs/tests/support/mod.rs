@@ -6,7 +6,7 @@ pub(crate) mod npm;
 mod server;
 pub(crate) mod workbox;
 
-pub(crate) use server::{Answer, Server};
+pub(crate) use server::{Answer, Request, Server};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

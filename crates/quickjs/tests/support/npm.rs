@@ -7,8 +7,14 @@ use std::sync::{Mutex, PoisonError};
 /// The tests of a file run at the same time, and two installations would disturb each other.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
-/// The entry of a project with its packages, as one classic script. Installs the packages if they are not there.
+/// The entry of a project with its packages, as one classic script.
 pub(crate) fn bundle(dir: &Path, entry: &str) -> String {
+    install(dir);
+    String::from_utf8(run(Command::new("node").args(["build.mjs", entry]).current_dir(dir))).unwrap()
+}
+
+/// Installs the packages of a project if they are not there.
+pub(crate) fn install(dir: &Path) {
     let installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let stamp = dir.join("node_modules/.installed");
     let changed = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
@@ -17,7 +23,6 @@ pub(crate) fn bundle(dir: &Path, entry: &str) -> String {
         std::fs::write(&stamp, "").unwrap();
     }
     drop(installing);
-    String::from_utf8(run(Command::new("node").args(["build.mjs", entry]).current_dir(dir))).unwrap()
 }
 
 fn run(command: &mut Command) -> Vec<u8> {

@@ -18,17 +18,29 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
+/// Writes a body by hand; an error is a client that has gone.
+pub(crate) type WriteBody = Arc<dyn Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync>;
+
 /// What the server answers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Ends the connection after so many bytes of the body, whatever was promised.
     pub(crate) cut_after: Option<usize>,
+    /// Writes the body instead, which then ends with the connection.
+    pub(crate) write: Option<WriteBody>,
 }
 
 impl Answer {
+    /// A body that is written part by part, as fast as the client takes it.
+    pub(crate) fn streamed(
+        write: impl Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Answer {
+        Answer { write: Some(Arc::new(write)), ..Answer::new(200, "application/octet-stream", "") }
+    }
+
     pub(crate) fn script(source: &str) -> Answer {
         Answer::new(200, "text/javascript", source)
     }
@@ -39,6 +51,7 @@ impl Answer {
             headers: vec![("Content-Type".to_owned(), content_type.to_owned())],
             body: body.as_bytes().to_vec(),
             cut_after: None,
+            write: None,
         }
     }
 
@@ -157,9 +170,15 @@ fn serve(shared: &Shared, connection: TcpStream) {
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
+    let mut out = &connection;
+    if let Some(write) = &answer.write {
+        head.push_str("\r\n");
+        let _ = out.write_all(head.as_bytes()).and_then(|()| write(&mut out));
+        let _ = connection.shutdown(Shutdown::Write);
+        return;
+    }
     head.push_str(&format!("Content-Length: {}\r\n\r\n", answer.body.len()));
     let sent = answer.cut_after.unwrap_or(answer.body.len());
-    let mut out = &connection;
     // A client that aborts is what some tests are about.
     let _ = out.write_all(head.as_bytes()).and_then(|()| out.write_all(&answer.body[..sent]));
     let _ = connection.shutdown(Shutdown::Write);
@@ -181,8 +200,29 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
         let (name, value) = line.split_once(':')?;
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
+    let body = if headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+        read_chunks(reader)?
+    } else {
+        let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        body
+    };
     Some(Request { method, path, headers, body })
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let length = usize::from_str_radix(line.trim_end(), 16).ok()?;
+        let start = body.len();
+        body.resize(start + length, 0);
+        reader.read_exact(&mut body[start..]).ok()?;
+        reader.read_line(&mut line).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+    }
 }

@@ -49,7 +49,7 @@ impl Exchanges {
 
 impl Simulation<'_> {
     /// A worker asks a server for something.
-    pub(super) fn fetch(&mut self, request: FetchRequest, responder: Responder) {
+    pub(super) fn fetch(&mut self, request: &FetchRequest, body: Bytes, responder: Responder) {
         let origin = request.url.origin().ascii_serialization();
         let app = self.scenario.apps.iter().position(|app| app.origin == origin);
         let Some(app) = app else {
@@ -60,7 +60,7 @@ impl Simulation<'_> {
             Some(query) => format!("{}?{query}", request.url.path()),
             None => request.url.path().to_owned(),
         };
-        self.begin_exchange(app, &request.method, &path, request.body, Asker::Worker(responder));
+        self.begin_exchange(app, &request.method, &path, body, Asker::Worker(responder));
     }
 
     /// Begins an exchange with the server of an app.

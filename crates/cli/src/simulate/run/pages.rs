@@ -229,7 +229,7 @@ impl Simulation<'_> {
             credentials: "same-origin".to_owned(),
             redirect: "follow".to_owned(),
             client_id: client_name(page),
-            body: body.clone(),
+            body: body.clone().into(),
             ..FetchEventRequest::default()
         };
         let taken = self
@@ -250,7 +250,7 @@ impl Simulation<'_> {
         let Some(request) = self.pages.requests.remove(&number) else { return };
         let PageRequest { app, method, path, body } = request;
         let (kind, said) = match result {
-            FetchEventResult::NotHandled => {
+            FetchEventResult::NotHandled { .. } => {
                 return self.begin_exchange(app, &method, &path, body, Asker::Page);
             }
             FetchEventResult::Response { status, .. } => {

@@ -5,7 +5,7 @@ use super::{Mail, Mailbox, Responder};
 use crate::simulate::scenario::{Scenario, Server, WorkerFiles};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use wakeworker_quickjs::{AbortHandle, FetchRequest, Fetcher, ResponseHead, ResponseSink};
+use wakeworker_quickjs::{AbortHandle, FetchRequest, Fetcher, RequestBody, ResponseHead, ResponseSink};
 
 /// Hands requests to the simulation, except those for scripts: threads of the runtime wait for these, so they are
 /// answered at once.
@@ -76,10 +76,23 @@ impl Fetcher for SimulatedNetwork {
         }
         let aborted = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&aborted);
-        self.mail.put(Mail::Fetch(request, Responder { sink, aborted }));
+        let (request, body) = take_body(request);
+        let mail = self.mail.clone();
+        body.collect_then(BODY_BYTES_MAX, move |body| match body {
+            Ok(body) => mail.put(Mail::Fetch(request, body, Responder { sink, aborted })),
+            Err(problem) => sink.error(format!("the request's body broke off: {problem}")),
+        });
         AbortHandle::new(move || flag.store(true, Ordering::Release))
     }
 }
+
+fn take_body(mut request: FetchRequest) -> (FetchRequest, RequestBody) {
+    let body = std::mem::take(&mut request.body);
+    (request, body)
+}
+
+/// What a simulated server takes; the runtime's own limit for whole bodies is the same.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The head of a response with one header.
 pub(crate) fn head(status: u16, mime: &str) -> ResponseHead {

@@ -49,10 +49,12 @@ class StoredBody implements ChunkSource {
   #id: number;
   #offset = 0;
   #ended = false;
+  // Not the body itself: the engine forgets a registration whose token goes with its target.
+  #token = {};
 
   constructor(id: number) {
     this.#id = id;
-    unread.register(this, id, this);
+    unread.register(this, id, this.#token);
   }
 
   pull(): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -77,7 +79,7 @@ class StoredBody implements ChunkSource {
   }
   #end(): void {
     this.#ended = true;
-    unread.unregister(this);
+    unread.unregister(this.#token);
     host.cacheBodyRelease(this.#id);
   }
 }

@@ -86,7 +86,7 @@ fn set_timer(realm: &Realm, id: u32, delay_ms: f64) -> std::result::Result<Answe
 }
 
 fn random_bytes(realm: &Realm, length: usize) -> std::result::Result<Answer, HostError> {
-    random(realm, length).map(Answer::Bytes)
+    random(realm, length).map(|bytes| Answer::Bytes(bytes.into()))
 }
 
 /// Random bytes: the system's, or in virtual time those of the seed.

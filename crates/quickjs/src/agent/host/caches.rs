@@ -154,7 +154,14 @@ fn bodies(host: &HostObject<'_>, held: &Rc<Held>) -> Result<()> {
         if !state.inner.borrow().bodies.contains_key(&body) {
             return reply(Err(StorageFailure::data(format!("the body {body} is not open"))));
         }
-        reply(state.realm.shared.caches.read_body(body, offset, READ_BYTES).map(Answer::Bytes))
+        reply(
+            state
+                .realm
+                .shared
+                .caches
+                .read_body(body, offset, READ_BYTES)
+                .map(|part| Answer::Bytes(part.into())),
+        )
     })?;
     let state = held.clone();
     host.function("cacheBodyRelease", move |body: u64| {

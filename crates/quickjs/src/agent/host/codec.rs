@@ -79,7 +79,9 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         },
     )?;
     let state = realm.clone();
-    host.function("codecRead", move |codec: u32| Reply(read(&state, codec).map(Answer::Bytes)))?;
+    host.function("codecRead", move |codec: u32| {
+        Reply(read(&state, codec).map(|bytes| Answer::Bytes(bytes.into())))
+    })?;
     let state = realm.clone();
     host.function("codecClose", move |codec: u32| {
         state.codecs.borrow_mut().remove(&codec);

@@ -3,7 +3,8 @@
 use super::super::realm::Realm;
 use super::super::task::EventOutcome;
 use super::HostObject;
-use crate::script::{Buffer, Text};
+use crate::body::{BodyReceiver, body_channel};
+use crate::script::{BufferPart, Text};
 use rquickjs::Result;
 use rquickjs::function::Opt;
 use serde::Deserialize;
@@ -13,25 +14,9 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
     host.function("eventEnded", move |id: u32, outcome: Text| ended(&state, id, &outcome.into_string()))?;
     let state = realm.clone();
-    host.function("fetchRespond", move |id: u32, head: Opt<Option<Text>>, body: Opt<Option<Buffer>>| {
-        respond(&state, id, head.0.flatten().map(Text::into_string), body.0.flatten().map(|buffer| buffer.0));
-    })?;
-    let state = realm.clone();
-    host.function(
-        "fetchRespondChunk",
-        move |id: u32, chunk: Opt<Option<Buffer>>, error: Opt<Option<Text>>| {
-            let responder = state.responders.borrow().get(&id).cloned();
-            let Some(responder) = responder else { return };
-            let error = error.0.flatten().map(Text::into_string);
-            match chunk.0.flatten() {
-                Some(chunk) if error.is_none() => responder.chunk(chunk.0.into()),
-                _ => {
-                    responder.end(error);
-                    state.responders.borrow_mut().remove(&id);
-                }
-            }
-        },
-    )
+    host.function("fetchRespond", move |id: u32, head: Opt<Option<Text>>, body: Opt<Option<BufferPart>>| {
+        respond(&state, id, head.0.flatten().map(Text::into_string), body.0.flatten().map(|part| part.0));
+    })
 }
 
 #[derive(Deserialize)]
@@ -62,38 +47,48 @@ struct ResponseHead {
     status_text: String,
     #[serde(default)]
     headers: Vec<(String, String)>,
-    #[serde(default)]
-    streaming: bool,
+    /// The script writes the body, under this id.
+    writes: Option<u32>,
+    /// The body is one that the script was given and has not begun to read.
+    body: Option<u32>,
 }
 
-fn respond(realm: &Realm, id: u32, head: Option<String>, body: Option<Vec<u8>>) {
-    let responder = realm.responders.borrow().get(&id).cloned();
-    let Some(responder) = responder else { return };
+fn respond(realm: &Realm, id: u32, head: Option<String>, bytes: Option<Vec<u8>>) {
+    let Some(responder) = realm.responders.borrow_mut().remove(&id) else { return };
+    let mut traffic = realm.traffic.borrow_mut();
     let Some(head) = head else {
-        realm.responders.borrow_mut().remove(&id);
-        return responder.not_handled();
+        let body = traffic.take_event_body(id);
+        drop(traffic);
+        return match body {
+            Ok(body) => responder.not_handled(body),
+            Err(why) => responder.network_error(why.to_owned()),
+        };
     };
-    let streaming = match serde_json::from_str::<ResponseHead>(&head) {
+    let head = match serde_json::from_str::<ResponseHead>(&head) {
         Ok(ResponseHead { error: Some(message), .. }) => {
-            responder.network_error(message);
-            false
+            drop(traffic);
+            return responder.network_error(message);
         }
-        Ok(head) => {
-            responder.head(head.status, head.status_text, head.headers);
-            if let Some(body) = body {
-                responder.chunk(body.into());
-            }
-            if !head.streaming {
-                responder.end(None);
-            }
-            head.streaming
-        }
+        Ok(head) => head,
         Err(error) => {
-            responder.network_error(format!("the response cannot be read: {error}"));
-            false
+            drop(traffic);
+            return responder.network_error(format!("the response cannot be read: {error}"));
         }
     };
-    if !streaming {
-        realm.responders.borrow_mut().remove(&id);
-    }
+    let config = &realm.shared.config;
+    let body = if let Some(own) = head.body {
+        traffic.hand_on(own).unwrap_or_else(|| {
+            let (sender, receiver) = body_channel(1);
+            sender.fail("the response's body is not there any more".to_owned());
+            receiver
+        })
+    } else if let Some(own) = head.writes {
+        let (sender, receiver) = body_channel(config.response_window_bytes);
+        traffic.write_body(own, sender, config.response_bytes_max);
+        receiver
+    } else {
+        BodyReceiver::from_bytes(bytes.unwrap_or_default().into())
+    };
+    drop(traffic);
+    responder.respond(head.status, head.status_text, head.headers, body);
 }

@@ -3,11 +3,10 @@
 use super::super::realm::Realm;
 use super::super::task::HostError;
 use super::{HostObject, throw};
-use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
+use crate::fetch::{Credentials, FetchOrder, Mode, fetch_whole};
 use crate::script::{Script, Text, run};
 use crate::{WorkerType, mime};
 use ::url::Url;
-use bytes::Bytes;
 use rquickjs::{Ctx, Result};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -86,22 +85,13 @@ pub(crate) fn fetch_import(
     let network = |message: String| HostError::new("NetworkError", message);
     let parsed = Url::parse(url)
         .map_err(|error| HostError::new("SyntaxError", format!("`{url}` is no URL: {error}")))?;
-    let (mode, credentials) = match kind {
+    let mut order = FetchOrder::get(parsed, origin);
+    (order.mode, order.credentials) = match kind {
         ScriptKind::Classic => (Mode::NoCors, Credentials::Include),
         ScriptKind::Module => (Mode::Cors, Credentials::SameOrigin),
     };
-    let order = FetchOrder {
-        method: "GET".to_owned(),
-        url: parsed,
-        headers: Vec::new(),
-        body: Bytes::new(),
-        mode,
-        credentials,
-        redirect: Redirect::Follow,
-        referrer: referrer.to_owned(),
-        origin: origin.to_owned(),
-        destination: "script",
-    };
+    order.referrer = referrer.to_owned();
+    order.destination = "script";
     let timeout = Duration::from_millis(shared.config.start_duration_max_ms);
     let response =
         fetch_whole(&shared.fetch, order, shared.config.script_bytes_max, timeout).map_err(network)?;

@@ -1,6 +1,7 @@
 //! The `__host` object: the functions of `js/src/host.d.ts`, one file per subject.
 
 mod basics;
+mod bodies;
 mod caches;
 mod clone;
 mod codec;
@@ -17,7 +18,7 @@ mod url;
 
 pub(crate) use codec::Codec;
 pub(crate) use crypto::CryptoQueue;
-pub(crate) use fetch::BodyGate;
+pub(crate) use fetch::begin_waiting_fetches;
 pub(crate) use imports::{ScriptKind, fetch_import, find_import};
 pub(crate) use locks::LockOwner;
 pub(crate) use text::Decoder;
@@ -37,6 +38,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     url::install(&host)?;
     imports::install(&host, realm)?;
     fetch::install(&host, realm)?;
+    bodies::install(&host, realm)?;
     events::install(&host, realm)?;
     registration::install(&host, realm)?;
     sync::install(&host, realm)?;
@@ -72,7 +74,7 @@ pub(crate) enum Answer {
     Boolean(bool),
     Number(f64),
     Text(String),
-    Bytes(Vec<u8>),
+    Bytes(bytes::Bytes),
 }
 
 impl Answer {

@@ -8,6 +8,7 @@ use crate::clients::{ClientInfo, MessageSource};
 use crate::script::Text;
 use ::url::Url;
 use rquickjs::Result;
+use rquickjs::function::Opt;
 use serde::Deserialize;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -41,6 +42,25 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
                 Err(error) => Err(HostError::new(error.name(), error.message())),
             });
         });
+    })?;
+    let state = realm.clone();
+    host.function(
+        "navigationPreloadSet",
+        move |id: u32, enabled: Opt<Option<bool>>, header: Opt<Option<Text>>| {
+            let settle = state.operation(id);
+            let header = header.0.flatten().map(Text::into_string);
+            let set =
+                state.shared.set_navigation_preload(state.worker.registration, enabled.0.flatten(), header);
+            settle(match set {
+                Ok(()) => Ok("null".to_owned()),
+                Err(error) => Err(HostError::new(error.name(), error.message())),
+            });
+        },
+    )?;
+    let state = realm.clone();
+    host.function("navigationPreloadState", move || {
+        let preload = state.shared.navigation_preload(state.worker.registration);
+        serde_json::json!({ "enabled": preload.enabled, "headerValue": preload.header }).to_string()
     })?;
     let state = realm.clone();
     host.function("registrationState", move || state.shared.registration_json(state.worker.registration))?;

@@ -15,7 +15,9 @@ pub(crate) struct Decoder {
 }
 
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
-    host.function("utf8Encode", |text: Text| Reply::ok(Answer::Bytes(text.into_string().into_bytes())))?;
+    host.function("utf8Encode", |text: Text| {
+        Reply::ok(Answer::Bytes(text.into_string().into_bytes().into()))
+    })?;
     host.function("encodingName", |label: Text| {
         let encoding = Encoding::for_label_no_replacement(label.into_string().as_bytes());
         Reply::ok(Answer::text_or_null(encoding.map(|encoding| encoding.name().to_ascii_lowercase())))
