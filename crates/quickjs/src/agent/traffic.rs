@@ -161,7 +161,8 @@ impl Traffic {
     /// responses that were not read.
     pub(crate) fn held_bytes(&self) -> usize {
         let is_over = |fetch: &RunningFetch| fetch.place.load(Ordering::Acquire) == OVER;
-        let under_way = self.fetches.values().filter(|fetch| !is_over(fetch)).map(|fetch| fetch.request_bytes);
+        let under_way =
+            self.fetches.values().filter(|fetch| !is_over(fetch)).map(|fetch| fetch.request_bytes);
         let waiting = self.waiting.iter().map(|(_, order)| order.body.bytes_at_hand());
         let unread = self.incoming.values().map(|body| body.receiver.held_bytes());
         under_way.chain(waiting).chain(unread).sum()

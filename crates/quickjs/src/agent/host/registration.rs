@@ -11,8 +11,8 @@ use rquickjs::Result;
 use rquickjs::function::Opt;
 use serde::Deserialize;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use wakeworker_core::WorkerId;
 
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
