@@ -6,6 +6,7 @@ use crate::clock::Time;
 use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::FetchRules;
 use crate::lifecycle::Registry;
+use crate::locks::Locks;
 use crate::script::BytecodeCache;
 use crate::storage::{Caches, Quota, RuntimeStorage, WorkerStore};
 use crate::virtual_time::Work;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) indexeddb: Engine,
     pub(crate) caches: Caches,
     pub(crate) quota: Arc<Quota>,
+    pub(crate) locks: Locks,
     pub(crate) store: WorkerStore,
     pub(crate) bytecode: BytecodeCache,
     pub(crate) threads: Threads,
@@ -93,6 +95,7 @@ impl Shared {
             clients,
             host: OnceLock::new(),
             indexeddb,
+            locks: Locks::default(),
             caches,
             quota,
             store,

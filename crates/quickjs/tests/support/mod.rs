@@ -24,7 +24,7 @@ use wakeworker_core::{
 };
 use wakeworker_quickjs::{
     ClientInfo, Clients, HttpFetcher, LifecycleEvent, MessageSource, RegisterJob, RegisterWorkerError,
-    RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, WorkerState,
+    RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, WorkerState, WorkerType,
 };
 use wakeworker_structured_clone::{Token, Writer};
 
@@ -124,6 +124,15 @@ impl World {
         script: &str,
         scope: Option<&str>,
     ) -> Result<RegistrationState, RegisterWorkerError> {
+        self.register_type(script, scope, WorkerType::Classic)
+    }
+
+    pub(crate) fn register_type(
+        &self,
+        script: &str,
+        scope: Option<&str>,
+        worker_type: WorkerType,
+    ) -> Result<RegistrationState, RegisterWorkerError> {
         let (sender, receiver) = channel();
         let job = RegisterJob {
             storage_key: self.key(),
@@ -131,6 +140,7 @@ impl World {
             script_url: script.to_owned(),
             scope: scope.map(str::to_owned),
             update_via_cache: "imports".to_owned(),
+            worker_type,
         };
         self.runtime.register(job, move |result| sender.send(result).unwrap());
         wait(&receiver)
