@@ -13,7 +13,7 @@ use std::process::Command;
 use std::{env, fs};
 
 /// Page and worker share some of the JavaScript layer's files.
-const SHARED: &str = "../quickjs/js/src";
+const SHARED: [&str; 2] = ["../quickjs/js/src", "../quickjs/js/package.json"];
 
 fn main() {
     if let Err(message) = bundle().and_then(|()| outbox::build()) {
@@ -23,7 +23,7 @@ fn main() {
 }
 
 fn bundle() -> Result<(), String> {
-    for input in ["page/src", "page/package.json", "page/package-lock.json", SHARED] {
+    for input in ["page/src", "page/package.json", "page/package-lock.json"].into_iter().chain(SHARED) {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = env::var("OUT_DIR").map_err(|_| "OUT_DIR is not set; build with cargo".to_owned())?;
@@ -39,6 +39,8 @@ fn bundle() -> Result<(), String> {
         Command::new(&esbuild)
             .arg("page/src/main.ts")
             .args(["--bundle", "--format=iife", "--target=es2022", "--minify-syntax", "--minify-whitespace"])
+            // Of what page and workers share, the page's side.
+            .arg("--conditions=page")
             .args(["--log-level=warning", "--legal-comments=inline"])
             .arg(format!("--outfile={}", out.join("page.js").display())),
         "esbuild",

@@ -80,6 +80,8 @@ export interface PageFacts {
   controller: ControllerInfo | null;
   /** Names of the extensions of the sync APIs that the host has switched on, with spaces between them. */
   extensions: string;
+  /** "shared" if the page has the databases of its workers. */
+  storage?: "shared";
 }
 
 // -- page to gateway ------------------------------------------------------------------------------------------------
@@ -125,6 +127,7 @@ export interface Methods {
       scriptUrl: string;
       scope: string | null;
       updateViaCache: "imports" | "all" | "none";
+      type: "classic" | "module";
     };
     value: RegistrationInfo;
   };

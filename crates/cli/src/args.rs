@@ -136,6 +136,9 @@ pub(crate) struct ServeArgs {
     /// Count the machine as online whatever its network interfaces say, for apps whose server is this machine
     #[arg(long, conflicts_with = "probe")]
     pub(crate) assume_online: bool,
+    /// Leave pages the browser's own IndexedDB: what they store there, their worker does not find
+    #[arg(long)]
+    pub(crate) no_shared_storage: bool,
     /// Start as if there were no network; `wakeworker offline off` ends it
     #[arg(long)]
     pub(crate) offline: bool,

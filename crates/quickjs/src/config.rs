@@ -37,6 +37,10 @@ pub struct RuntimeConfig {
     pub queued_messages_max: usize,
     /// Fetches that one worker may have under way; further ones fail. Default: 128.
     pub fetches_max: usize,
+    /// Long operations of `crypto.subtle` that one worker may have waiting; further ones fail. Default: 1,000.
+    pub crypto_operations_max: usize,
+    /// Largest RSA modulus that scripts may generate or import. Default: 4,096.
+    pub rsa_modulus_bits_max: usize,
     /// Largest request body that a script may send. Default: 67,108,864 (64 MiB).
     pub request_bytes_max: usize,
     /// Largest response body, decompressed. Default: 1,073,741,824 (1 GiB).
@@ -119,6 +123,8 @@ impl Default for RuntimeConfig {
             timers_max: 10_000,
             queued_messages_max: 1_000,
             fetches_max: 128,
+            crypto_operations_max: 1_000,
+            rsa_modulus_bits_max: 4_096,
             request_bytes_max: 64 * MIB,
             response_bytes_max: 1024 * MIB as u64,
             response_window_bytes: 256 * 1024,

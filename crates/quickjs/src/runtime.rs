@@ -7,8 +7,8 @@ use crate::fetch_event::FetchResponder;
 use crate::json;
 use crate::shared::Shared;
 use crate::{
-    ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, OpenError, RegisterJob, RegisterWorkerError,
-    RuntimeConfig, RuntimeStorage,
+    ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, OpenError, PageDatabases, RegisterJob,
+    RegisterWorkerError, RuntimeConfig, RuntimeStorage,
 };
 use std::sync::Arc;
 use url::Url;
@@ -90,6 +90,16 @@ impl Runtime {
         done: impl FnOnce(Result<(), RegisterWorkerError>) + Send + 'static,
     ) {
         self.shared().clear_storage(storage_key, done);
+    }
+
+    /// The databases of a storage key, for a page of the host: the ones that its workers use. `tell` is called in order,
+    /// from any thread, with what the page must hear; it must not wait.
+    pub fn page_databases(
+        &self,
+        storage_key: &StorageKey,
+        tell: impl Fn(String) + Send + Sync + 'static,
+    ) -> PageDatabases {
+        PageDatabases::new(&self.shared().indexeddb, storage_key, tell)
     }
 
     /// The registration with the longest scope that matches a URL (R159).

@@ -4,6 +4,7 @@
 import type { ControllerInfo, Hello } from "../protocol";
 import { Connection } from "./connection.ts";
 import { checkReady, createContainer, getController, receiveMessage, setController } from "./container.ts";
+import { connectDatabases } from "./databases.ts";
 import { setGateway } from "./gateway.ts";
 import { restoreNetworkErrors } from "./network_error.ts";
 import { announceSyncDone, removeRegistration, replaceRegistrations, updateRegistration } from "./objects.ts";
@@ -13,16 +14,17 @@ const tag = document.currentScript;
 if (tag instanceof HTMLScriptElement && tag.dataset["client"] !== undefined) {
   const controller = JSON.parse(tag.dataset["controller"] ?? "null") as ControllerInfo | null;
   // R1
-  if (isSecureContext) start(tag.dataset["client"], controller);
+  if (isSecureContext) start(tag.dataset["client"], controller, tag.dataset["storage"] === "shared");
   // The page's own scripts count and index elements; ours is none of their business.
   tag.remove();
 }
 
-function start(reserved: string, controllerAtLoad: ControllerInfo | null): void {
+function start(reserved: string, controllerAtLoad: ControllerInfo | null, sharesStorage: boolean): void {
   let client = reserved;
   const createdAt = location.href;
   const container = createContainer(controllerAtLoad);
-  const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/.wakeworker/socket`, {
+  const address = `${location.origin.replace(/^http/, "ws")}/.wakeworker/socket`;
+  const connection = new Connection(address, {
     hello: (): Hello => ({
       type: "hello",
       protocol: 1,
@@ -66,6 +68,7 @@ function start(reserved: string, controllerAtLoad: ControllerInfo | null): void 
     },
   });
   setGateway(connection);
+  if (sharesStorage) connectDatabases(`${address}?databases`, foreignTopOrigin());
 
   Object.defineProperty(Navigator.prototype, "serviceWorker", {
     get(this: unknown) {

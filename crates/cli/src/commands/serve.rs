@@ -89,6 +89,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
         pages,
         runtime,
         host: host.handle(),
+        shared_storage: !args.no_shared_storage,
         extensions,
         rounds: Rounds::follow(&host),
         token: control.token.clone(),

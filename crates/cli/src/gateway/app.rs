@@ -91,7 +91,12 @@ pub(crate) async fn serve(
     let controlled_by = controller.as_ref().map(|c| WorkerRegistrationId(c.registration));
     let response = gateway.answer(controlled_by, request, &url, ids).await;
     let extensions = gateway.extensions.names();
-    let facts = PageFacts { client: &client, controller: controller.as_ref(), extensions: &extensions };
+    let facts = PageFacts {
+        client: &client,
+        controller: controller.as_ref(),
+        extensions: &extensions,
+        shared_storage: gateway.shared_storage,
+    };
     page_script::inject(response, &origin, &facts)
 }
 

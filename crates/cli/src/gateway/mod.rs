@@ -4,6 +4,7 @@ mod app;
 mod calls;
 mod cookies;
 mod csp;
+mod databases;
 mod fetcher;
 mod host_check;
 mod inject;
@@ -61,6 +62,8 @@ pub(crate) struct Gateway {
     pub(crate) runtime: Runtime,
     /// The engine.
     pub(crate) host: HostHandle,
+    /// Whether pages have the databases of their workers.
+    pub(crate) shared_storage: bool,
     /// What scripts may have beyond the specifications.
     pub(crate) extensions: Extensions,
     /// Rounds of periodic events, for the metrics.

@@ -41,7 +41,13 @@ impl Outbox {
 
     /// Queues a message. If the page has gone there is nobody to tell; if it does not read, it is disconnected.
     pub(crate) fn send(&self, message: &GatewayMessage) {
-        let Ok(text) = serde_json::to_string(message) else { return };
+        if let Ok(text) = serde_json::to_string(message) {
+            self.send_text(text);
+        }
+    }
+
+    /// Queues a message that is a text already.
+    pub(crate) fn send_text(&self, text: String) {
         let length = text.len();
         let held = self.shared.held_bytes.fetch_add(length, Ordering::AcqRel) + length;
         if held > BYTES_MAX || matches!(self.sender.try_send(text), Err(mpsc::error::TrySendError::Full(_))) {

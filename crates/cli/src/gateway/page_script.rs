@@ -32,6 +32,8 @@ pub(crate) struct PageFacts<'a> {
     pub(crate) controller: Option<&'a ControllerInfo>,
     /// Names of the extensions that are on.
     pub(crate) extensions: &'a str,
+    /// Whether it has the databases of its workers.
+    pub(crate) shared_storage: bool,
 }
 
 /// The script.
@@ -66,9 +68,10 @@ pub(crate) fn inject(response: Response<Body>, origin: &str, facts: &PageFacts<'
 fn tag(path: &str, nonce: Option<&str>, facts: &PageFacts<'_>) -> String {
     let controller =
         facts.controller.and_then(|c| serde_json::to_string(c).ok()).unwrap_or_else(|| "null".into());
+    let storage = if facts.shared_storage { " data-storage=\"shared\"" } else { "" };
     let nonce = nonce.map(|nonce| format!(" nonce=\"{}\"", attribute(nonce))).unwrap_or_default();
     format!(
-        "<script src=\"{path}\" data-client=\"{}\" data-controller=\"{}\" data-extensions=\"{}\"{nonce}></script>",
+        "<script src=\"{path}\" data-client=\"{}\" data-controller=\"{}\" data-extensions=\"{}\"{storage}{nonce}></script>",
         attribute(facts.client),
         attribute(&controller),
         attribute(facts.extensions)
@@ -130,7 +133,8 @@ mod tests {
             response = response.header(name, *value);
         }
         let response = response.body(Body::from(body.to_owned())).unwrap();
-        let facts = PageFacts { client: "c-1", controller: None, extensions: "sync-done" };
+        let facts =
+            PageFacts { client: "c-1", controller: None, extensions: "sync-done", shared_storage: false };
         let (parts, body) = inject(response, "http://localhost:1", &facts).into_parts();
         (parts.headers, String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())
     }

@@ -1,6 +1,9 @@
-//! The WebSocket of a page: from its `Hello` to the end of its connection it is a window client.
+//! The WebSocket of a page: from its `Hello` to the end of its connection it is a window client. With the query
+//! `databases` it is the page's way to the databases of its origin instead; a policy of the page that allows the one
+//! address allows both.
 
 use super::calls::Caller;
+use super::databases;
 use super::host_check::require_same_origin;
 use super::outbox::{Outbox, OutboxReceiver};
 use super::protocol::{Hello, PROTOCOL_VERSION, PageFrameType, PageMessage};
@@ -9,8 +12,8 @@ use super::{Gateway, OwnOrigin, refuse};
 use crate::{clock, output};
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response};
 use axum::response::IntoResponse;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -18,6 +21,7 @@ use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use url::Url;
 use wakeworker_core::{FrameType, StorageKey, WorkerId};
 use wakeworker_quickjs::MessageSource;
@@ -25,7 +29,7 @@ use wakeworker_quickjs::MessageSource;
 /// The largest message that a page may send.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How long a connection may exist without introducing itself.
-const HELLO_DURATION_MAX: Duration = Duration::from_secs(10);
+pub(super) const HELLO_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long saying goodbye may take.
 const CLOSE_DURATION_MAX: Duration = Duration::from_secs(1);
 
@@ -33,6 +37,7 @@ const CLOSE_DURATION_MAX: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(
     State(gateway): State<Arc<Gateway>>,
     Extension(OwnOrigin(origin)): Extension<OwnOrigin>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response<Body> {
@@ -42,13 +47,19 @@ pub(crate) async fn serve(
     upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
-        .on_upgrade(move |socket| async move { run(&gateway, &origin, socket).await })
+        .on_upgrade(move |socket| async move {
+            if query.as_deref() == Some("databases") {
+                databases::run(&gateway, &origin, socket).await;
+            } else {
+                run(&gateway, &origin, socket).await;
+            }
+        })
         .into_response()
 }
 
 /// Why the gateway ends a connection.
 #[derive(Debug, PartialEq, Eq)]
-enum Ending {
+pub(super) enum Ending {
     /// The page left.
     Left,
     /// The gateway is being stopped.
@@ -81,8 +92,7 @@ async fn run(gateway: &Gateway, origin: &str, socket: WebSocket) {
         .pages
         .open(&hello, &storage_key, guard, outbox.clone(), || gateway.runtime.registrations(&storage_key));
     gateway.runtime.clients_changed(&storage_key);
-    let (end, ended) = oneshot::channel();
-    let mut writer = tokio::spawn(write(sink, receiver, ended));
+    let writer = Writer::start(sink, receiver);
     let caller = Caller { storage_key, url, outbox };
     let ending = tokio::select! {
         ending = read(gateway, &page.id, &caller, &mut stream) => ending,
@@ -91,13 +101,31 @@ async fn run(gateway: &Gateway, origin: &str, socket: WebSocket) {
     };
     gateway.pages.close(&page);
     gateway.runtime.clients_changed(&caller.storage_key);
-    if let Ending::Broken(problem) = &ending {
-        output::warning(format!("a page was disconnected: {problem}"));
+    writer.finish(ending).await;
+}
+
+/// The task that sends to one page.
+pub(super) struct Writer {
+    task: JoinHandle<()>,
+    end: oneshot::Sender<Ending>,
+}
+
+impl Writer {
+    pub(super) fn start(sink: SplitSink<WebSocket, Message>, receiver: OutboxReceiver) -> Writer {
+        let (end, ended) = oneshot::channel();
+        Writer { task: tokio::spawn(write(sink, receiver, ended)), end }
     }
-    // A writer that has ended has no use for a reason; one that is stuck in a connection that nobody reads is given up.
-    let _ = end.send(ending);
-    if tokio::time::timeout(CLOSE_DURATION_MAX, &mut writer).await.is_err() {
-        writer.abort();
+
+    /// Ends the connection.
+    pub(super) async fn finish(mut self, ending: Ending) {
+        if let Ending::Broken(problem) = &ending {
+            output::warning(format!("a page was disconnected: {problem}"));
+        }
+        // A writer that has ended has no use for a reason; one that is stuck in a connection that nobody reads is given up.
+        let _ = self.end.send(ending);
+        if tokio::time::timeout(CLOSE_DURATION_MAX, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
     }
 }
 
@@ -184,7 +212,7 @@ async fn write(
     }
 }
 
-async fn close(sink: &mut SplitSink<WebSocket, Message>, ending: Ending) {
+pub(super) async fn close(sink: &mut SplitSink<WebSocket, Message>, ending: Ending) {
     let (code, reason) = match ending {
         Ending::Left => return,
         Ending::Shutdown => (close_code::RESTART, "the gateway is being stopped".to_owned()),
@@ -208,7 +236,7 @@ fn frame_type(frame: PageFrameType) -> FrameType {
 }
 
 /// A frame inside another site's page has data of its own (R175).
-fn storage_key(origin: &str, top_origin: Option<&str>) -> StorageKey {
+pub(super) fn storage_key(origin: &str, top_origin: Option<&str>) -> StorageKey {
     match top_origin {
         Some(top) if top != origin => StorageKey::from(format!("{origin}^{top}").as_str()),
         _ => StorageKey::first_party(origin),

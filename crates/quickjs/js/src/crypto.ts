@@ -1,4 +1,4 @@
-// Crypto (Web Cryptography API): randomness only; `subtle` is absent, so scripts can tell.
+// Crypto (Web Cryptography API, section 10).
 
 import { host } from "./boundary.ts";
 import { defineInterface, internal, requireArguments, requireInternal } from "./webidl.ts";
@@ -24,6 +24,10 @@ export class Crypto {
     }
     if (array.byteLength > 0) new Uint8Array(array.buffer, array.byteOffset, array.byteLength).set(new Uint8Array(host.randomBytes(array.byteLength)));
     return array;
+  }
+  get subtle(): object {
+    void this.#ready;
+    return (require("./subtle/index.ts") as typeof import("./subtle/index.ts")).subtle;
   }
   randomUUID(): string {
     void this.#ready;

@@ -1,7 +1,7 @@
 // Event (DOM standard, section 2.2) and the event interfaces without behaviour of their own.
 
 import { defineProperty, host } from "#boundary";
-import { defineInterface, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
+import { defineInterface, requireArguments, toDictionary, toDOMString, toSequence } from "./webidl.ts";
 import type { EventTarget } from "./event-target.ts";
 
 /** What the dispatcher knows of an event and scripts may not touch. */
@@ -102,7 +102,8 @@ export class Event {
     return this.#state.stopped;
   }
   set cancelBubble(value: boolean) {
-    if (value) this.#state.stopped = true;
+    const state = this.#state;
+    if (value) state.stopped = true;
   }
   stopImmediatePropagation(): void {
     this.#state.stopped = true;
@@ -118,7 +119,8 @@ export class Event {
     return !this.#state.canceled;
   }
   set returnValue(value: boolean) {
-    if (!value) cancel(this.#state);
+    const state = this.#state;
+    if (!value) cancel(state);
   }
   preventDefault(): void {
     cancel(this.#state);
@@ -134,17 +136,19 @@ export class Event {
   }
   initEvent(type: string, bubbles: boolean = false, cancelable: boolean = false): void {
     requireArguments(arguments.length, 1, "initEvent");
-    const state = this.#state;
-    if (state.dispatching) return;
-    state.type = toDOMString(type);
-    state.bubbles = Boolean(bubbles);
-    state.cancelable = Boolean(cancelable);
-    state.initialized = true;
-    state.stopped = state.stoppedImmediately = state.canceled = state.trusted = false;
-    state.target = null;
+    initialize(this, toDOMString(type), Boolean(bubbles), Boolean(cancelable));
   }
 }
 defineInterface(Event, "Event", { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 });
+
+/** DOM "initialize an event"; false while the event is being dispatched, when nothing may change. */
+function initialize(event: Event, type: string, bubbles: boolean, cancelable: boolean): boolean {
+  const state = eventState(event);
+  if (state.dispatching) return false;
+  Object.assign(state, { type, bubbles, cancelable, initialized: true, target: null });
+  state.stopped = state.stoppedImmediately = state.canceled = state.trusted = false;
+  return true;
+}
 
 /** Sets the canceled flag, if the event lets itself be canceled. */
 export function cancel(state: EventState): void {
@@ -160,6 +164,11 @@ export class CustomEvent extends Event {
   }
   get detail(): unknown {
     return this.#detail;
+  }
+  initCustomEvent(type: string, bubbles: boolean = false, cancelable: boolean = false, detail: unknown = null): void {
+    void this.#detail;
+    requireArguments(arguments.length, 1, "initCustomEvent");
+    if (initialize(this, toDOMString(type), Boolean(bubbles), Boolean(cancelable))) this.#detail = detail;
   }
 }
 defineInterface(CustomEvent, "CustomEvent");
@@ -218,6 +227,8 @@ export class PromiseRejectionEvent extends Event {
 }
 defineInterface(PromiseRejectionEvent, "PromiseRejectionEvent");
 
+const NO_PORTS: readonly unknown[] = Object.freeze([]);
+
 /** Sets the data of a message that was received; unlike in the constructor, undefined stays undefined. */
 export let setMessageData: (event: MessageEvent, data: unknown) => void;
 
@@ -242,7 +253,7 @@ export class MessageEvent extends Event {
     this.#origin = members.origin === undefined ? "" : toDOMString(members.origin);
     this.#lastEventId = members.lastEventId === undefined ? "" : toDOMString(members.lastEventId);
     this.#source = members.source ?? null;
-    this.#ports = Object.freeze([...((members.ports as Iterable<unknown> | undefined) ?? [])]);
+    this.#ports = members.ports === undefined ? NO_PORTS : toPorts(members.ports);
   }
   get data(): unknown {
     return this.#data;
@@ -259,5 +270,30 @@ export class MessageEvent extends Event {
   get ports(): readonly unknown[] {
     return this.#ports;
   }
+  initMessageEvent(
+    type: string,
+    bubbles: boolean = false,
+    cancelable: boolean = false,
+    data: unknown = null,
+    origin: string = "",
+    lastEventId: string = "",
+    source: unknown = null,
+    ports: unknown = undefined,
+  ): void {
+    void this.#data;
+    requireArguments(arguments.length, 1, "initMessageEvent");
+    const list = ports === undefined ? NO_PORTS : toPorts(ports);
+    const texts = [origin, lastEventId].map(toDOMString) as [string, string];
+    if (!initialize(this, toDOMString(type), Boolean(bubbles), Boolean(cancelable))) return;
+    this.#data = data;
+    [this.#origin, this.#lastEventId] = texts;
+    this.#source = source;
+    this.#ports = list;
+  }
 }
 defineInterface(MessageEvent, "MessageEvent");
+
+/** The `ports` member of an init dictionary. */
+function toPorts(ports: unknown): readonly unknown[] {
+  return Object.freeze(toSequence(ports, (port) => port, "MessageEventInit.ports"));
+}

@@ -91,7 +91,12 @@ function ignoreRejection(promise: Promise<unknown>): void {
   then(promise, () => {}, () => {});
 }
 
-export class InstallEvent extends ExtendableEvent {}
+export class InstallEvent extends ExtendableEvent {
+  constructor(type: string, init: unknown = undefined) {
+    requireArguments(arguments.length, 1, "InstallEvent constructor");
+    super(type, init);
+  }
+}
 defineInterface(InstallEvent, "InstallEvent");
 
 /** The init argument of SyncEvent and its kin, which must be there and must be an object (R7, R9). */
@@ -255,11 +260,12 @@ export class FetchEvent extends ExtendableEvent {
   get replacesClientId(): string {
     return this.#replacesClientId;
   }
+  // Attributes whose type is a promise reject where others throw (Web IDL 3.7.6).
   get preloadResponse(): Promise<unknown> {
-    return this.#preloadResponse;
+    return #preloadResponse in this ? this.#preloadResponse : Promise.reject(new TypeError("Illegal invocation"));
   }
   get handled(): Promise<unknown> {
-    return this.#handled;
+    return #handled in this ? this.#handled : Promise.reject(new TypeError("Illegal invocation"));
   }
   respondWith(r: unknown): void {
     const own = this.#state;

@@ -12,7 +12,7 @@ interface Host {
   connect(hooks: Hooks): void;
 
   // -- facts, read once --------------------------------------------------------------------------------------------
-  // {origin, scriptUrl, scope, registrationId, workerId, userAgent, language, onLine, isSecureContext, extensions, webMessages}
+  // {origin, scriptUrl, scope, registrationId, workerId, workerType, userAgent, language, onLine, isSecureContext, extensions, webMessages}
   readonly facts: Json;
 
   // -- console and errors --------------------------------------------------------------------------------------------
@@ -45,6 +45,16 @@ interface Host {
   decoderDecode(decoder: number, bytes: ArrayBuffer, offset: number, length: number, last: boolean): string | null;
   decoderClose(decoder: number): void;
   base64Encode?: never; // QuickJS-NG has atob and btoa
+  /** Opens a codec of CompressionStream. Failures throw {name, message, hostError: true}. */
+  codecOpen(format: "deflate" | "deflate-raw" | "gzip", compress: boolean): number;
+  codecWrite(codec: number, bytes: ArrayBuffer, offset: number, length: number, last: boolean): void;
+  /** The next part of what came out; empty when there is none before the next `codecWrite`. */
+  codecRead(codec: number): ArrayBuffer;
+  codecClose(codec: number): void;
+
+  // -- Web Cryptography (crypto/mod.rs) ------------------------------------------------------------------------------------
+  /** Ends with `hooks.cryptoSettled(id, …)`; throws {name, message, hostError: true} if the operation cannot be begun. */
+  cryptoRun(id: number, order: Json, key: ArrayBuffer, data: ArrayBuffer, extra: ArrayBuffer, more: ArrayBuffer): void;
 
   // -- importScripts -------------------------------------------------------------------------------------------------------
   /** Evaluates the script in the global scope, synchronously. `url` is absolute. Throws an object {name, message, hostError: true}
@@ -88,6 +98,16 @@ interface Host {
   registrationUnregister(id: number): void; // value: boolean
   /** data: see clone.ts. Fire and forget, in order. */
   postMessageToClient(clientId: string, data: Json): void;
+  /** Web Locks: what becomes of the request is told by `hooks.lockTold`; throws {name, message, hostError: true}. */
+  lockRequest(id: number, name: Json, exclusive: boolean, manner: "wait" | "ifAvailable" | "steal"): void;
+  /** Releases a lock, or gives up a request. */
+  lockRelease(id: number): void;
+  /** A LockManagerSnapshot. */
+  lockQuery(): Json;
+  /** From now on this worker hears `hooks.broadcast`. */
+  broadcastOpen(): void;
+  /** To every other running worker of the origin that has a BroadcastChannel. */
+  broadcast(name: Json, data: Json): void;
   postMessageToWorker(workerId: number, data: Json): void;
   /** Current states of the registration's workers: {installing, waiting, active: null | {id, scriptUrl, state}}. */
   registrationState(): Json;
@@ -167,6 +187,9 @@ interface Hooks {
   /** Ends an asynchronous operation: error {name, message} as Json, or null and the value as Json (may be "null" or ""). */
   settled(id: number, error: Json | null, value: Json | null): void;
 
+  /** Ends `cryptoRun`: error {name, message} as Json alone, or null, facts as Json, and up to two results. */
+  cryptoSettled(id: number, error: Json | null, info?: Json, first?: ArrayBuffer | null, second?: ArrayBuffer | null): void;
+
   /** head: {status, statusText, url, redirected, headers, type}; type: "basic" | "cors" | "opaque" | "opaqueredirect". For the
    *  opaque types give the real status, headers and body: this side hides them from the script. */
   fetchHead(id: number, head: Json): void;
@@ -187,6 +210,9 @@ interface Hooks {
   onLineChanged(onLine: boolean): void;
   /** A permission of the origin changed (R134). */
   permissionChanged(name: string, state: "granted" | "denied" | "prompt"): void;
+  lockTold(id: number, verdict: "granted" | "unavailable" | "aborted" | "stolen"): void;
+  /** A message for the BroadcastChannels of that name. */
+  broadcast(name: Json, data: Json): void;
   /** A message of the host program for `chrome.webview` (R221). */
   webMessage(json: Json): void;
   /** {kind: "opened" | "upgradeNeeded" | "blocked" | "deleted" | "failed" | "versionChange" | "started" | "closed", …}; see

@@ -85,6 +85,21 @@ const indexedDb = (): typeof import("./indexeddb/index.ts") => require("./indexe
 for (const name of indexedDbNames) exposeLazily(name, () => indexedDb().interfaces[name]);
 const cacheInterfaces = (): typeof import("./caches/index.ts") => require("./caches/index.ts") as typeof import("./caches/index.ts");
 for (const name of ["Cache", "CacheStorage", "StorageManager"] as const) exposeLazily(name, () => cacheInterfaces()[name]);
+const subtle = (): typeof import("./subtle/index.ts") => require("./subtle/index.ts") as typeof import("./subtle/index.ts");
+for (const name of ["CryptoKey", "SubtleCrypto"] as const) exposeLazily(name, () => subtle()[name]);
+const transforms = (): typeof import("./transform-streams.ts") => require("./transform-streams.ts") as typeof import("./transform-streams.ts");
+for (const name of ["CompressionStream", "DecompressionStream", "TextDecoderStream", "TextEncoderStream"] as const) exposeLazily(name, () => transforms()[name]);
+const files = (): typeof import("./file-reader.ts") => require("./file-reader.ts") as typeof import("./file-reader.ts");
+for (const name of ["FileReader", "ProgressEvent"] as const) exposeLazily(name, () => files()[name]);
+exposeLazily("URLPattern", () => (require("./url-pattern.ts") as typeof import("./url-pattern.ts")).URLPattern);
+const messaging = (): typeof import("./messaging.ts") => require("./messaging.ts") as typeof import("./messaging.ts");
+for (const name of ["BroadcastChannel", "MessageChannel", "MessagePort"] as const) exposeLazily(name, () => messaging()[name]);
+const locks = (): typeof import("./locks.ts") => require("./locks.ts") as typeof import("./locks.ts");
+for (const name of ["Lock", "LockManager"] as const) exposeLazily(name, () => locks()[name]);
+const timing = (): typeof import("./user-timing.ts") => require("./user-timing.ts") as typeof import("./user-timing.ts");
+for (const name of ["PerformanceEntry", "PerformanceMark", "PerformanceMeasure", "PerformanceObserver", "PerformanceObserverEntryList"] as const) {
+  exposeLazily(name, () => timing()[name]);
+}
 const streamNames = [
   "ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamDefaultController", "ReadableByteStreamController",
   "ReadableStreamBYOBRequest", "WritableStream", "WritableStreamDefaultWriter", "WritableStreamDefaultController", "TransformStream",
@@ -95,22 +110,10 @@ for (const name of streamNames) {
 }
 
 global.installGlobal();
-Object.defineProperty(globalThis, "indexedDB", {
-  get: Object.getOwnPropertyDescriptor(
-    {
-      get indexedDB() {
-        return indexedDb().indexedDB;
-      },
-    },
-    "indexedDB",
-  )?.get,
-  enumerable: true,
-  configurable: true,
-});
-
 host.connect({
   timer: runHook(timerFired),
   settled: runHook(operationSettled),
+  cryptoSettled: runHook((...result) => subtle().cryptoSettled(...result)),
   fetchHead: runHook(fetching.fetchHead),
   fetchChunk: runHook(fetching.fetchChunk),
   fetchFailed: runHook(fetching.fetchFailed),
@@ -120,6 +123,8 @@ host.connect({
   registrationChanged: runHook(registration.registrationChanged),
   onLineChanged: runHook(navigator.onLineChanged),
   permissionChanged: runHook(permissions.permissionChanged),
+  broadcast: runHook((name, data) => messaging().broadcastReceived(name, data)),
+  lockTold: runHook((id, verdict) => locks().lockTold(id, verdict)),
   webMessage: runHook(webview.webMessage),
   idbNotice: runHook((notice) => indexedDb().notice(notice)),
   microtasksDone: runHook(microtasksEnded),

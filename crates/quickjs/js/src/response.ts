@@ -119,7 +119,7 @@ export class Response {
     return isHidden(this.#record) ? 0 : this.#record.status;
   }
   get ok(): boolean {
-    const { status } = this;
+    const status = isHidden(this.#record) ? 0 : this.#record.status;
     return status >= 200 && status <= 299;
   }
   get statusText(): string {

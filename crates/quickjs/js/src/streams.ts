@@ -18,6 +18,9 @@ export const names = [
   "CountQueuingStrategy",
 ] as const;
 
+// The library still has an attribute that the standard has dropped.
+Reflect.deleteProperty(polyfill.WritableStreamDefaultController.prototype, "abortReason");
+
 /** The interface object of that name. */
 export function streamInterface(name: (typeof names)[number]): unknown {
   return polyfill[name];

@@ -28,6 +28,7 @@ pub(crate) struct Realm {
     pub(crate) timers: RefCell<Timers>,
     pub(crate) fetches: RefCell<HashMap<u32, RunningFetch>>,
     pub(crate) decoders: RefCell<HashMap<u32, super::host::Decoder>>,
+    pub(crate) codecs: RefCell<HashMap<u32, super::host::Codec>>,
     pub(crate) events: RefCell<HashMap<u32, RunningEvent>>,
     /// Fetch events whose response is not complete; a body may outlive its event.
     pub(crate) responders: RefCell<HashMap<u32, FetchResponder>>,
@@ -38,6 +39,10 @@ pub(crate) struct Realm {
     pub(crate) next_id: Cell<u32>,
     /// A script has made a transaction, which becomes inactive when the microtasks have run.
     pub(crate) wants_clean_up: Cell<bool>,
+    pub(crate) crypto: super::host::CryptoQueue,
+    pub(crate) lock_owner: super::host::LockOwner,
+    /// The main module is being linked: the engine may ask for its imports.
+    pub(crate) links_modules: Cell<bool>,
     pub(crate) idle_since: Cell<Moment>,
     /// How often random bytes were drawn, where they come from a seed.
     pub(crate) random_draws: Cell<u64>,
@@ -83,6 +88,7 @@ impl Realm {
             timers: RefCell::default(),
             fetches: RefCell::default(),
             decoders: RefCell::default(),
+            codecs: RefCell::default(),
             events: RefCell::default(),
             responders: RefCell::default(),
             operations: Cell::new(0),
@@ -90,6 +96,9 @@ impl Realm {
             rejections: RefCell::default(),
             next_id: Cell::new(1),
             wants_clean_up: Cell::new(false),
+            links_modules: Cell::new(false),
+            lock_owner: super::host::LockOwner::new(shared),
+            crypto: super::host::CryptoQueue::default(),
             idle_since: Cell::new(shared.time.now()),
             random_draws: Cell::new(0),
         }

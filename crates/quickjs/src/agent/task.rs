@@ -2,6 +2,7 @@
 
 use crate::clients::{ClientInfo, MessageSource};
 use crate::clock::{Moment, Time};
+use crate::crypto::Output;
 use crate::fetch_event::FetchResponder;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -14,6 +15,8 @@ pub(crate) enum Task {
     Timer(u32),
     /// An asynchronous host operation ended.
     Settled { id: u32, result: Result<String, HostError> },
+    /// An operation of `crypto.subtle` ended.
+    Crypto { id: u32, result: Result<Output, HostError> },
     /// A fetch has an answer (already as JSON).
     FetchHead { id: u32, head: String },
     /// A part of a response body; `None` ends it.
@@ -32,6 +35,10 @@ pub(crate) enum Task {
     OnLine(bool),
     /// A permission of the origin changed (R134).
     PermissionChanged(PermissionName, PermissionState),
+    /// What becomes of a request for a lock.
+    Lock { id: u32, verdict: &'static str },
+    /// A message of another worker for the BroadcastChannels of that name (as JSON).
+    Broadcast { name: String, data: String },
     /// A message of the host program for `chrome.webview`, as JSON (R221).
     WebMessage(String),
 }
@@ -313,6 +320,9 @@ impl TaskQueue {
 
 impl Inner {
     fn count(&mut self, task: &Task, change: isize) {
+        if matches!(task, Task::Broadcast { .. }) {
+            self.messages = self.messages.saturating_add_signed(change);
+        }
         if let Task::Event(event) = task {
             self.events = self.events.saturating_add_signed(change);
             if matches!(event.kind, EventKind::Message { .. }) {

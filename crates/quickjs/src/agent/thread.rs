@@ -3,11 +3,13 @@
 use super::console::ConsoleLevel;
 use super::host;
 use super::limits::{StopReason, Watch};
+use super::modules;
 use super::realm::{Realm, Rejection, RunningEvent};
 use super::task::{EventKind, EventOutcome, EventTask, Next, Task, message_source_json};
 use super::{Run, StartError, Started, Worker, lock};
+use crate::WorkerType;
 use crate::json;
-use crate::script::{LimitedAllocator, bundle, describe_exception, new_buffer, run as run_bytecode};
+use crate::script::{LimitedAllocator, Script, bundle, describe_exception, new_buffer, run as run_bytecode};
 use crate::shared::Shared;
 use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Runtime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,6 +101,7 @@ fn life(
     let realm = Rc::new(Realm::new(shared, worker, run, watch));
     // A panic must not leave values behind: the heap would abort the process when it is freed.
     let _values = ReleaseValues(realm.clone());
+    modules::install(&runtime, &realm);
     track_rejections(&runtime, &realm);
     let ended = context.with(|ctx| {
         let hooks = start(&ctx, &realm)?;
@@ -181,13 +184,13 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
     let hooks = Hooks { object: hooks.restore(ctx).map_err(|error| internal("runtime layer", error))? };
     for script in &realm.worker.main {
         realm.watch.begin_task();
-        let result =
-            realm.shared.bytecode.get(ctx, script).and_then(|code| run_bytecode(ctx, &code).map(drop));
-        if let Err(error) = result {
-            let text = match error {
-                Error::Exception => describe_exception(&ctx.catch()),
-                other => other.to_string(),
-            };
+        let result = match realm.worker.worker_type {
+            WorkerType::Classic => evaluate_script(ctx, realm, script),
+            WorkerType::Module => modules::evaluate(ctx, realm, script),
+        };
+        if let Err(text) = result {
+            // The failure itself is what is told; the module's promise is not an unhandled rejection beside it.
+            realm.rejections.borrow_mut().clear();
             checkpoint(ctx, realm, &hooks);
             return Err(match realm.watch.verdict() {
                 Some(reason) => StartError::Failed(reason.text().to_owned()),
@@ -205,6 +208,14 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
         .map_err(|error| internal("runtime layer", error))?;
     realm.worker.set_listened(serde_json::from_str(&types).unwrap_or_default());
     Ok(hooks)
+}
+
+fn evaluate_script(ctx: &Ctx<'_>, realm: &Realm, script: &Script) -> Result<(), String> {
+    let result = realm.shared.bytecode.get(ctx, script).and_then(|code| run_bytecode(ctx, &code).map(drop));
+    result.map_err(|error| match error {
+        Error::Exception => describe_exception(&ctx.catch()),
+        other => other.to_string(),
+    })
 }
 
 fn event_loop<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>) -> StopReason {
@@ -328,6 +339,25 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
             };
             hooks.get("settled")?.call((id, Nullable(error), Nullable(value)))
         }
+        Task::Crypto { id, result } => {
+            realm.operations.set(realm.operations.get().saturating_sub(1));
+            let hook = hooks.get("cryptoSettled")?;
+            match result {
+                Ok(output) => {
+                    let buffer =
+                        |bytes: Option<Vec<u8>>| bytes.map(|bytes| new_buffer(ctx, &bytes)).transpose();
+                    let (first, second) = (buffer(output.first)?, buffer(output.second)?);
+                    hook.call((
+                        id,
+                        Nullable(None::<String>),
+                        output.info.to_string(),
+                        Nullable(first),
+                        Nullable(second),
+                    ))
+                }
+                Err(error) => hook.call((id, error.json())),
+            }
+        }
         Task::FetchHead { id, head } => {
             if !realm.fetches.borrow().contains_key(&id) {
                 return Ok(());
@@ -374,6 +404,8 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
         Task::PermissionChanged(name, state) => {
             hooks.get("permissionChanged")?.call((name.as_str(), state.as_str()))
         }
+        Task::Lock { id, verdict } => hooks.get("lockTold")?.call((id, verdict)),
+        Task::Broadcast { name, data } => hooks.get("broadcast")?.call((name, data)),
         Task::WebMessage(json) => hooks.get("webMessage")?.call((json,)),
     }
 }

@@ -59,7 +59,7 @@ function openRequest(name: string, start: (id: number) => void): IDBOpenDBReques
   return request;
 }
 
-type Notice = { request: number; connection: number; transaction: number; old: number; new: number | null; schema: SchemaRecord; error: unknown };
+type Notice = { request: number; connection: number; transaction: number; old: number; new: number | null; schema: SchemaRecord; error: unknown; reason?: string };
 
 function connect({ connection, schema }: Notice, name: string): IDBDatabase {
   const database = new IDBDatabase(internal, {
@@ -149,7 +149,7 @@ const notices: Record<string, (notice: Notice) => void> = {
     const state = databaseState(database);
     state.isClosing = true;
     connections.delete(notice.connection);
-    for (const transaction of [...state.live.values()]) abortTransaction(transaction, exception("AbortError", "the data of the origin was cleared"));
+    for (const transaction of [...state.live.values()]) abortTransaction(transaction, exception("AbortError", notice.reason ?? "the data of the origin was cleared"));
     fire(database, new Event("close"));
   },
 };

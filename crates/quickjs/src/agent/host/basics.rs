@@ -63,6 +63,7 @@ fn facts(realm: &Realm) -> String {
         "onLine": realm.shared.fetch.online.load(Ordering::Acquire),
         "isSecureContext": true,
         "extensions": realm.shared.config.script_extensions.names(),
+        "workerType": worker.worker_type.name(),
         "webMessages": worker.has_web_messages(&realm.shared),
     })
     .to_string()
@@ -85,6 +86,11 @@ fn set_timer(realm: &Realm, id: u32, delay_ms: f64) -> std::result::Result<Answe
 }
 
 fn random_bytes(realm: &Realm, length: usize) -> std::result::Result<Answer, HostError> {
+    random(realm, length).map(Answer::Bytes)
+}
+
+/// Random bytes: the system's, or in virtual time those of the seed.
+pub(super) fn random(realm: &Realm, length: usize) -> std::result::Result<Vec<u8>, HostError> {
     // The Web Crypto standard's limit for getRandomValues.
     if length > 65_536 {
         let message = format!("{length} random bytes were asked for; at most 65536 are given at once");
@@ -95,11 +101,11 @@ fn random_bytes(realm: &Realm, length: usize) -> std::result::Result<Answer, Hos
         realm.random_draws.set(draw + 1);
         // The wall clock tells the runs of one worker apart.
         let name = [realm.worker.id.0, time.wall().0.cast_unsigned(), draw];
-        return Ok(Answer::Bytes(time.random_bytes(name, length)));
+        return Ok(time.random_bytes(name, length));
     }
     let mut bytes = vec![0; length];
     match getrandom::fill(&mut bytes) {
-        Ok(()) => Ok(Answer::Bytes(bytes)),
+        Ok(()) => Ok(bytes),
         Err(error) => {
             Err(HostError::new("OperationError", format!("the system gave no random bytes: {error}")))
         }

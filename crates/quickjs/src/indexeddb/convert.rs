@@ -11,21 +11,21 @@ fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
     Error::Data(format!("the {what} cannot be read: {error}"))
 }
 
-pub(super) fn read_name(json: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_name(json: &str) -> Result<Vec<u8>, Error> {
     Wtf8::from_json(json).map(|name| name.0).map_err(|error| unreadable("name", error))
 }
 
-pub(super) fn read_key(json: &str) -> Result<Key, Error> {
+pub(crate) fn read_key(json: &str) -> Result<Key, Error> {
     let parts: Vec<Wtf8> = serde_json::from_str(json).map_err(|error| unreadable("key", error))?;
     key_of(&parts)
 }
 
-pub(super) fn read_keys(json: &str) -> Result<Vec<Key>, Error> {
+pub(crate) fn read_keys(json: &str) -> Result<Vec<Key>, Error> {
     let keys: Vec<Vec<Wtf8>> = serde_json::from_str(json).map_err(|error| unreadable("keys", error))?;
     keys.iter().map(|parts| key_of(parts)).collect()
 }
 
-pub(super) fn read_entries(json: &str) -> Result<Vec<IndexKeys>, Error> {
+pub(crate) fn read_entries(json: &str) -> Result<Vec<IndexKeys>, Error> {
     #[derive(Deserialize)]
     struct Entry {
         index: i64,
@@ -156,7 +156,7 @@ impl RangeFields {
     }
 }
 
-pub(super) fn read_range(json: &str) -> Result<Range, Error> {
+pub(crate) fn read_range(json: &str) -> Result<Range, Error> {
     let fields: RangeFields = serde_json::from_str(json).map_err(|error| unreadable("range", error))?;
     fields.range()
 }
@@ -185,7 +185,7 @@ struct StartFields {
     after: bool,
 }
 
-pub(super) fn read_scan(json: &str) -> Result<Scan, Error> {
+pub(crate) fn read_scan(json: &str) -> Result<Scan, Error> {
     let fields: ScanFields = serde_json::from_str(json).map_err(|error| unreadable("query", error))?;
     let start = match &fields.start {
         Some(start) => Some(Start {
@@ -215,7 +215,7 @@ pub(super) fn read_scan(json: &str) -> Result<Scan, Error> {
 }
 
 /// Rows as `[key, primary key or null if it is the same, value or null]`.
-pub(super) fn write_rows(rows: &[Row], value_version: u8) -> Result<String, Error> {
+pub(crate) fn write_rows(rows: &[Row], value_version: u8) -> Result<String, Error> {
     let mut out = String::from("[");
     for (position, row) in rows.iter().enumerate() {
         out.push_str(if position > 0 { ",[" } else { "[" });
@@ -243,7 +243,7 @@ pub(super) fn write_rows(rows: &[Row], value_version: u8) -> Result<String, Erro
     Ok(out)
 }
 
-pub(super) fn databases_json(all: &[(Vec<u8>, u64)]) -> String {
+pub(crate) fn databases_json(all: &[(Vec<u8>, u64)]) -> String {
     let mut out = String::from("[");
     for (position, (name, version)) in all.iter().enumerate() {
         out.push_str(if position > 0 { ",{\"name\":" } else { "{\"name\":" });
@@ -255,7 +255,7 @@ pub(super) fn databases_json(all: &[(Vec<u8>, u64)]) -> String {
 }
 
 /// A notice as the hook takes it.
-pub(super) fn notice_json(notice: &Notice) -> String {
+pub(crate) fn notice_json(notice: &Notice) -> String {
     let record = match notice {
         Notice::VersionChange { connection, old, new } => {
             json!({ "kind": "versionChange", "connection": connection, "old": old, "new": new })

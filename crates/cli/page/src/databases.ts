@@ -1,0 +1,64 @@
+// The databases that page and workers share: the connection for them, made when a script first uses `indexedDB`.
+
+import { lost, provideSerializer, received, shareDatabases } from "../../../quickjs/js/src/page/databases.ts";
+import { deserialize, serialize } from "./data.ts";
+
+/** Questions that wait for a connection; a page that asks more than that without one is not waiting for answers. */
+const WAITING_MAX = 10_000;
+
+/** Gives the page the databases of its origin's workers. */
+export function connectDatabases(url: string, topOrigin: string | null): void {
+  let socket: WebSocket | null = null;
+  let greeted = false;
+  let waiting: string[] = [];
+
+  const ended = (own: WebSocket): void => {
+    if (socket !== own) return;
+    socket = null;
+    greeted = false;
+    waiting = [];
+    lost();
+  };
+  const open = (): void => {
+    const own = new WebSocket(url);
+    socket = own;
+    own.onopen = () => {
+      own.send(JSON.stringify({ protocol: 1, topOrigin }));
+      greeted = true;
+      for (const question of waiting.splice(0)) own.send(question);
+    };
+    own.onmessage = (event) => {
+      if (socket === own) received(String(event.data));
+    };
+    own.onclose = () => ended(own);
+  };
+
+  provideSerializer({ serialize: (value) => serialize(value, []), deserialize });
+  shareDatabases({
+    send(question) {
+      if (socket !== null && greeted) {
+        socket.send(question);
+        return;
+      }
+      waiting.push(question);
+      try {
+        if (socket === null) open();
+      } catch {
+        // A policy of the page forbids the address.
+        queueMicrotask(lost);
+      }
+      if (waiting.length > WAITING_MAX && socket !== null) {
+        const own = socket;
+        own.close();
+        ended(own);
+      }
+    },
+  });
+  // A page in the back/forward cache must not hold a transaction.
+  addEventListener("pagehide", () => {
+    const own = socket;
+    if (own === null) return;
+    own.close();
+    ended(own);
+  });
+}
