@@ -207,8 +207,8 @@ fn note(file: *mut ffi::sqlite3_file, change: impl FnOnce(&mut Content)) {
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     let methods = real_methods(file);
     files().open.remove(&(file as usize));
-    // SAFETY: it is the function that belongs to this file.
     match methods.and_then(|methods| methods.xClose) {
+        // SAFETY: it is the function that belongs to this file.
         Some(close) => unsafe { close(file) },
         None => ffi::SQLITE_IOERR_CLOSE,
     }
@@ -226,8 +226,8 @@ unsafe extern "C" fn write(
     // SAFETY: SQLite passes that many bytes.
     let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length_bytes) }.to_vec();
     note(file, |content| content.unsynced.push(Write::Bytes(start, bytes)));
-    // SAFETY: it is the function that belongs to this file, and SQLite's own arguments.
     match real_methods(file).and_then(|methods| methods.xWrite) {
+        // SAFETY: it is the function that belongs to this file, with SQLite's own arguments.
         Some(write) => unsafe { write(file, data, length, at) },
         None => ffi::SQLITE_IOERR_WRITE,
     }
@@ -236,8 +236,8 @@ unsafe extern "C" fn write(
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, length: ffi::sqlite3_int64) -> c_int {
     let Ok(length_bytes) = usize::try_from(length) else { return ffi::SQLITE_IOERR_TRUNCATE };
     note(file, |content| content.unsynced.push(Write::Length(length_bytes)));
-    // SAFETY: it is the function that belongs to this file, and SQLite's own argument.
     match real_methods(file).and_then(|methods| methods.xTruncate) {
+        // SAFETY: it is the function that belongs to this file, with SQLite's own argument.
         Some(truncate) => unsafe { truncate(file, length) },
         None => ffi::SQLITE_IOERR_TRUNCATE,
     }
