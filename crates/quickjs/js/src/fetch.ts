@@ -17,11 +17,6 @@ interface Pending {
 
 const pending = new Map<number, Pending>();
 
-/** Responses that nobody can read any more: the request ends, and what has arrived of the body is given back. */
-const unread = new FinalizationRegistry<number>((id) => {
-  if (pending.delete(id)) host.fetchAbort(id);
-});
-
 /** The `fetchHead` hook. */
 export function fetchHead(id: number, head: string): void {
   pending.get(id)?.head(jsonParse(head) as ResponseRecord);

@@ -2,7 +2,7 @@
 
 import type { ChunkSource } from "./body.ts";
 import { host } from "./boundary.ts";
-import { callHost } from "./caches/call.ts";
+import { callHost } from "./operations.ts";
 
 /** Bodies whose next part somebody waits for; they must not be collected as garbage meanwhile. */
 const waiting = new Map<number, HostBody>();

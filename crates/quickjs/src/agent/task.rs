@@ -141,7 +141,7 @@ impl EventKind {
     pub(crate) fn weight(&self) -> usize {
         match self {
             EventKind::Message { data, .. } => data.len(),
-            EventKind::Fetch { body, .. } => body.len(),
+            EventKind::Fetch { request, .. } => request.body.bytes_at_hand(),
             _ => 0,
         }
     }

@@ -7,7 +7,7 @@ use crate::agent::host::fetch_import;
 use crate::agent::{State, Worker, lock};
 use crate::emitter::RegistrationState;
 use crate::error::RegisterWorkerError;
-use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
+use crate::fetch::{FetchOrder, Mode, Redirect, fetch_whole};
 use crate::script::Script;
 use crate::shared::Shared;
 use crate::{WorkerType, mime};

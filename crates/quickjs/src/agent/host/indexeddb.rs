@@ -122,7 +122,7 @@ fn blob_reader<'js>(ctx: &Ctx<'js>, row: &Row, number: u64) -> Result<Option<Fun
         return Ok(None);
     };
     let read = move || {
-        Reply(blob.read().map(Answer::Bytes).map_err(|error| {
+        Reply(blob.read().map(|bytes| Answer::Bytes(bytes.into())).map_err(|error| {
             // What the File API says of a file that cannot be read.
             HostError::new("NotReadableError", error.to_string())
         }))
