@@ -6,6 +6,7 @@ use crate::clock::Time;
 use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::FetchRules;
 use crate::lifecycle::Registry;
+use crate::locks::Locks;
 use crate::script::BytecodeCache;
 use crate::storage::{Caches, RuntimeStorage, WorkerStore};
 use crate::virtual_time::Work;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) host: OnceLock<HostHandle>,
     pub(crate) indexeddb: Engine,
     pub(crate) caches: Caches,
+    pub(crate) locks: Locks,
     pub(crate) store: WorkerStore,
     pub(crate) bytecode: BytecodeCache,
     pub(crate) threads: Threads,
@@ -92,6 +94,7 @@ impl Shared {
             clients,
             host: OnceLock::new(),
             indexeddb,
+            locks: Locks::default(),
             caches,
             store,
             threads: Threads::default(),

@@ -4,6 +4,7 @@
 mod console;
 pub(crate) mod host;
 mod limits;
+mod modules;
 mod open_work;
 mod realm;
 mod task;
@@ -16,6 +17,7 @@ pub(crate) use limits::StopReason;
 pub(crate) use task::{EventDone, EventKind, EventOutcome, EventTask, Task};
 pub(crate) use watchdog::Watchdog;
 
+use crate::WorkerType;
 use crate::clock::Moment;
 use crate::script::{MemoryUse, Script};
 use crate::shared::Shared;
@@ -36,6 +38,7 @@ pub(crate) struct Worker {
     pub(crate) storage_key: StorageKey,
     pub(crate) scope: String,
     pub(crate) script_url: String,
+    pub(crate) worker_type: WorkerType,
     /// The classic scripts that make the worker; one, except in an evaluation of several files.
     pub(crate) main: Vec<Arc<Script>>,
     imports: Mutex<Imports>,
@@ -70,6 +73,8 @@ pub(crate) struct Run {
     pub(crate) queue: TaskQueue,
     pub(crate) control: Control,
     pub(crate) memory: Arc<MemoryUse>,
+    /// It has opened a BroadcastChannel.
+    pub(crate) hears_broadcasts: AtomicBool,
     pub(crate) pulse: Pulse,
     open: OpenWork,
 }
@@ -132,6 +137,7 @@ impl Worker {
         storage_key: StorageKey,
         scope: String,
         script_url: String,
+        worker_type: WorkerType,
         main: Vec<Arc<Script>>,
         imports: HashMap<String, Arc<Script>>,
         state: State,
@@ -143,6 +149,7 @@ impl Worker {
             storage_key,
             scope,
             script_url,
+            worker_type,
             main,
             imports: Mutex::new(Imports { by_url: imports, open }),
             state: AtomicU8::new(state as u8),
@@ -295,6 +302,18 @@ impl Worker {
         }
     }
 
+    /// Puts a message for BroadcastChannels on the queue of a running worker that has some. What it can hold is
+    /// limited like its other messages; who broadcasts does not hear of it.
+    pub(crate) fn hear_broadcast(&self, name: &str, data: &str, waiting_max: usize) {
+        let run = lock(&self.agent).run.clone();
+        let hears = |run: &Arc<Run>| {
+            run.hears_broadcasts.load(Ordering::Acquire) && run.queue.messages() < waiting_max
+        };
+        if let Some(run) = run.filter(hears) {
+            let _ = run.queue.push(Task::Broadcast { name: name.to_owned(), data: data.to_owned() });
+        }
+    }
+
     /// When the running worker wants to do something by itself, if it waits for that.
     pub(crate) fn due(&self) -> Option<Moment> {
         lock(&self.agent).run.as_ref()?.queue.due()
@@ -349,6 +368,7 @@ impl Worker {
             queue: TaskQueue::new(shared.time.clone(), shared.config.memory_bytes_max),
             control: Control::new(shared.time.clone()),
             memory: Arc::new(MemoryUse::default()),
+            hears_broadcasts: AtomicBool::new(false),
             pulse: Pulse::default(),
             open: OpenWork::default(),
         });

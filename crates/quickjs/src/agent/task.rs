@@ -37,6 +37,10 @@ pub(crate) enum Task {
     OnLine(bool),
     /// A permission of the origin changed (R134).
     PermissionChanged(PermissionName, PermissionState),
+    /// What becomes of a request for a lock.
+    Lock { id: u32, verdict: &'static str },
+    /// A message of another worker for the BroadcastChannels of that name (as JSON).
+    Broadcast { name: String, data: String },
     /// A message of the host program for `chrome.webview`, as JSON (R221).
     WebMessage(String),
 }
@@ -50,6 +54,7 @@ impl Task {
             | Task::IndexedDb(text)
             | Task::RegistrationChanged(text)
             | Task::WebMessage(text) => text.len(),
+            Task::Broadcast { data, .. } => data.len(),
             Task::Event(event) => event.kind.weight(),
             _ => 0,
         }
@@ -394,6 +399,9 @@ impl TaskQueue {
 
 impl Inner {
     fn count(&mut self, task: &Task, change: isize) {
+        if matches!(task, Task::Broadcast { .. }) {
+            self.messages = self.messages.saturating_add_signed(change);
+        }
         let weight = task.weight();
         self.bytes =
             if change > 0 { self.bytes.saturating_add(weight) } else { self.bytes.saturating_sub(weight) };

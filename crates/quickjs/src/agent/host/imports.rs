@@ -4,8 +4,8 @@ use super::super::realm::Realm;
 use super::super::task::HostError;
 use super::{HostObject, throw};
 use crate::fetch::{Credentials, FetchOrder, Mode, Redirect, fetch_whole};
-use crate::mime;
 use crate::script::{Script, Text, run};
+use crate::{WorkerType, mime};
 use ::url::Url;
 use bytes::Bytes;
 use rquickjs::{Ctx, Result};
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
     host.function("importScript", move |ctx: Ctx<'_>, url: Text| -> Result<()> {
-        let script = match find(&state, &url.into_string()) {
+        let script = match find_import(&state, &url.into_string(), ScriptKind::Classic) {
             Ok(script) => script,
             Err(error) => return Err(throw(&ctx, &error)),
         };
@@ -25,7 +25,30 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     })
 }
 
-fn find(realm: &Realm, url: &str) -> std::result::Result<Arc<Script>, HostError> {
+/// How an imported script is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScriptKind {
+    /// By `importScripts`, from anywhere.
+    Classic,
+    /// By an `import` declaration: other origins must allow it.
+    Module,
+}
+
+impl From<WorkerType> for ScriptKind {
+    fn from(worker_type: WorkerType) -> ScriptKind {
+        match worker_type {
+            WorkerType::Classic => ScriptKind::Classic,
+            WorkerType::Module => ScriptKind::Module,
+        }
+    }
+}
+
+/// The stored script of this URL, or while the worker installs the one that the network gives.
+pub(crate) fn find_import(
+    realm: &Realm,
+    url: &str,
+    kind: ScriptKind,
+) -> std::result::Result<Arc<Script>, HostError> {
     let (stored, may_fetch, count) = realm.worker.import(url);
     if let Some(script) = stored {
         return Ok(script);
@@ -44,31 +67,36 @@ fn find(realm: &Realm, url: &str) -> std::result::Result<Arc<Script>, HostError>
     }
     // The thread waits for a server here, which has a limit of its own.
     realm.run.pulse.set_waiting(true);
-    let fetched =
-        fetch_import(&realm.shared, realm.worker.storage_key.origin(), &realm.worker.script_url, url);
+    let origin = realm.worker.storage_key.origin();
+    let fetched = fetch_import(&realm.shared, origin, &realm.worker.script_url, url, kind);
     realm.run.pulse.set_waiting(false);
     let script = Arc::new(fetched?);
     realm.worker.add_import(script.clone());
     Ok(script)
 }
 
-/// Fetches a script for `importScripts`; the error is what the script sees.
+/// Fetches an imported script; the error is what the script sees.
 pub(crate) fn fetch_import(
     shared: &Arc<crate::shared::Shared>,
     origin: &str,
     referrer: &str,
     url: &str,
+    kind: ScriptKind,
 ) -> std::result::Result<Script, HostError> {
     let network = |message: String| HostError::new("NetworkError", message);
     let parsed = Url::parse(url)
         .map_err(|error| HostError::new("SyntaxError", format!("`{url}` is no URL: {error}")))?;
+    let (mode, credentials) = match kind {
+        ScriptKind::Classic => (Mode::NoCors, Credentials::Include),
+        ScriptKind::Module => (Mode::Cors, Credentials::SameOrigin),
+    };
     let order = FetchOrder {
         method: "GET".to_owned(),
         url: parsed,
         headers: Vec::new(),
         body: Bytes::new(),
-        mode: Mode::NoCors,
-        credentials: Credentials::Include,
+        mode,
+        credentials,
         redirect: Redirect::Follow,
         referrer: referrer.to_owned(),
         origin: origin.to_owned(),
