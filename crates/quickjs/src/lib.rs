@@ -48,5 +48,5 @@ pub use fetch_event::{BodyReceiver, FetchEventRequest, FetchEventResult};
 pub use indexeddb::PageDatabases;
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob, WorkerType, check_worker_urls};
 pub use runtime::Runtime;
-pub use storage::RuntimeStorage;
+pub use storage::{OriginStorage, RuntimeStorage, StorageError, StoredCache, StoredDatabase};
 pub use virtual_time::VirtualTime;
