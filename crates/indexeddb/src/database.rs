@@ -1,10 +1,9 @@
 //! One database: its connections, its transactions in the order of their creation, and its file.
 
-use crate::blobs::Blobs;
 use crate::engine::{Listener, Mode, Notice, Shared};
+use crate::open_file::OpenFile;
 use crate::queue::{Queue, Request};
 use crate::{Error, Schema, schema};
-use rusqlite::Connection;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A database, shared by all contexts of its origin.
@@ -26,15 +25,6 @@ pub(crate) struct Inner {
     pub(crate) connections: Vec<Link>,
     pub(crate) live: Vec<Transaction>,
     pub(crate) queue: Queue,
-}
-
-/// The file of a database, open.
-pub(crate) struct OpenFile {
-    id: i64,
-    pub(crate) sqlite: Connection,
-    pub(crate) blobs: Option<Arc<Blobs>>,
-    /// Bytes that the running transaction may leave behind.
-    pub(crate) bytes_max: u64,
 }
 
 /// A connection of a context.
@@ -196,7 +186,7 @@ impl Inner {
             if let Some(blobs) = &blobs {
                 blobs.recover(&sqlite)?;
             }
-            self.file = Some(OpenFile { id, sqlite, blobs, bytes_max: 0 });
+            self.file = Some(OpenFile::new(id, sqlite, blobs)?);
         }
         match &self.file {
             Some(file) => Ok(file),
@@ -280,13 +270,7 @@ impl Inner {
         if let Some(file) = &mut self.file {
             file.bytes_max = room;
         }
-        let file = self.open_file()?;
-        file.limit_pages()?;
-        let sqlite = &file.sqlite;
-        // Strict survives a power cut, relaxed the death of the process.
-        sqlite.pragma_update(None, "synchronous", if strict { "FULL" } else { "NORMAL" })?;
-        sqlite.execute_batch("BEGIN IMMEDIATE")?;
-        Ok(())
+        self.open_file()?.begin_writing(strict)
     }
 
     /// Begins the transaction of an upgrade; the database has no other connection.
@@ -333,7 +317,7 @@ impl Inner {
                 result = file.blobs.as_ref().map_or(Ok(()), |blobs| blobs.sync());
             }
             if commit && result.is_ok() {
-                result = sqlite.execute_batch("COMMIT").map_err(Error::from);
+                result = file.commit();
             }
             if !sqlite.is_autocommit() {
                 // An abort, or a commit that failed.
@@ -346,6 +330,15 @@ impl Inner {
                 let _ = blobs.settle(sqlite);
             }
             self.shared.set_usage(&self.origin, file.id, Some(file.bytes().unwrap_or(0)));
+        }
+        if let Some(file) = &self.file {
+            if ended.mode == Mode::VersionChange {
+                file.forget_facts();
+            }
+            if !self.live.iter().any(|other| other.is_running) {
+                // Nothing is lost if this fails: the next transaction tries again.
+                let _ = file.end_reading();
+            }
         }
         if ended.mode == Mode::VersionChange && (!commit || result.is_err()) {
             // An upgrade that did not happen leaves nobody connected.
@@ -376,37 +369,4 @@ impl Inner {
             !link.is_closing || live.iter().any(|transaction| transaction.connection == link.id)
         });
     }
-}
-
-impl OpenFile {
-    /// Bytes of the file and of its blobs.
-    fn bytes(&self) -> Result<u64, Error> {
-        let pages = pragma(&self.sqlite, "page_count")? * pragma(&self.sqlite, "page_size")?;
-        Ok(pages + self.blobs.as_ref().map_or(0, |blobs| blobs.bytes()))
-    }
-
-    /// Lets the file become as large as the blobs allow.
-    pub(crate) fn limit_pages(&self) -> Result<(), Error> {
-        let blobs = self.blobs.as_ref().map_or(0, |blobs| blobs.bytes());
-        let page = pragma(&self.sqlite, "page_size")?.max(1);
-        let pages = (self.bytes_max.saturating_sub(blobs) / page).clamp(1, 4_294_967_294) as i64;
-        Ok(self.sqlite.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
-    }
-
-    /// Refuses a blob for which there is no room.
-    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), Error> {
-        let after = self.bytes()?.saturating_add(bytes as u64);
-        if after > self.bytes_max {
-            return Err(Error::QuotaExceeded(format!(
-                "the database would have {after} bytes, but its origin has room for {}; delete something first",
-                self.bytes_max
-            )));
-        }
-        Ok(())
-    }
-}
-
-fn pragma(sqlite: &Connection, name: &str) -> Result<u64, Error> {
-    let value: i64 = sqlite.pragma_query_value(None, name, |row| row.get(0))?;
-    Ok(u64::try_from(value).unwrap_or(0))
 }

@@ -3,6 +3,7 @@
 use crate::blobs::{Blobs, bytes_in};
 use crate::schema;
 use crate::{Error, Place};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -222,6 +223,8 @@ fn prepare(sqlite: &mut Connection, tables: &str, name: &str) -> Result<(), Erro
     sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     sqlite.pragma_update(None, "synchronous", "FULL")?;
     sqlite.set_prepared_statement_cache_capacity(64);
+    // Without this, SQLite prepares a statement anew for each bound value of a range, which costs ten times the reading.
+    sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if found == 0 {
         let transaction = sqlite.transaction()?;
         transaction.execute_batch(tables)?;

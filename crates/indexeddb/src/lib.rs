@@ -42,6 +42,7 @@ mod files;
 mod key;
 #[cfg(test)]
 mod kill_tests;
+mod open_file;
 mod operations;
 mod queue;
 mod records;

@@ -1,8 +1,9 @@
 //! What a running transaction can do. Each call happens whole or not at all.
 
 use crate::context::Context;
-use crate::database::{Database, Inner, OpenFile};
+use crate::database::{Database, Inner};
 use crate::engine::Mode;
+use crate::open_file::OpenFile;
 use crate::records::{self, IndexKeys};
 use crate::scan::{self, Range, Row, Scan, Source};
 use crate::{Error, Key, schema};
@@ -45,7 +46,15 @@ impl Context {
         entries: &[IndexKeys],
         overwrite: bool,
     ) -> Result<(), Error> {
-        self.write(transaction, store, |file| records::put(file, store, key, value, entries, overwrite))
+        let database = self.database_of(transaction)?;
+        let mut inner = database.inner();
+        inner.allow(transaction, Some(store), Mode::ReadWrite)?;
+        let put = |file: &OpenFile| records::put(file, store, key, value, entries, overwrite);
+        if records::is_one_change(inner.open_file()?, store, value)? {
+            inner.alone(transaction, put)
+        } else {
+            inner.whole(transaction, put)
+        }
     }
 
     /// Deletes the records of a range.
@@ -66,7 +75,7 @@ impl Context {
         key: &Key,
         entry: &IndexKeys,
     ) -> Result<(), Error> {
-        self.write(transaction, store, |file| records::index_record(&file.sqlite, entry, key))
+        self.write(transaction, store, |file| records::index_record(file, store, entry, key))
     }
 
     /// Makes a store; gives its id.
@@ -130,7 +139,8 @@ impl Context {
         let database = self.database_of(transaction)?;
         let mut inner = database.inner();
         inner.allow(transaction, Some(store), Mode::ReadOnly)?;
-        let outcome = read(inner.open_file()?);
+        let file = inner.open_file()?;
+        let outcome = file.begin_reading().and_then(|()| read(file));
         if let Err(error) = &outcome {
             inner.note_damage(error);
         }
@@ -157,7 +167,9 @@ impl Context {
         let database = self.database_of(transaction)?;
         let mut inner = database.inner();
         inner.allow(transaction, None, Mode::VersionChange)?;
-        inner.whole(transaction, change)
+        let changed = inner.whole(transaction, change);
+        inner.open_file()?.forget_facts();
+        changed
     }
 }
 
@@ -212,9 +224,34 @@ impl Inner {
         let sqlite = &self.open_file()?.sqlite;
         let undone = !sqlite.is_autocommit()
             && sqlite.execute_batch("ROLLBACK TO operation; RELEASE operation").is_ok();
-        if !undone && let Some(live) = self.live.iter_mut().find(|live| live.id == transaction) {
-            live.broken = Some(error.clone());
+        if !undone {
+            self.break_off(transaction, &error);
         }
         Err(error)
+    }
+
+    /// Runs a change that is one statement, of which SQLite leaves nothing if it fails.
+    fn alone(
+        &mut self,
+        transaction: u64,
+        change: impl FnOnce(&OpenFile) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let file = self.open_file()?;
+        let changed = change(file);
+        let lost = file.sqlite.is_autocommit();
+        if let Err(error) = &changed {
+            self.note_damage(error);
+            if lost {
+                self.break_off(transaction, error);
+            }
+        }
+        changed
+    }
+
+    /// The file has undone the whole transaction: only its abort is left.
+    fn break_off(&mut self, transaction: u64, error: &Error) {
+        if let Some(live) = self.live.iter_mut().find(|live| live.id == transaction) {
+            live.broken = Some(error.clone());
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Storing and deleting records with their index entries.
 
-use crate::database::OpenFile;
+use crate::open_file::OpenFile;
 use crate::scan::{Range, Source};
 use crate::{Error, Key};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use wakeworker_structured_clone::{blobs_outside, has_blobs};
 
 /// The largest number that a key generator gives.
@@ -56,36 +56,73 @@ pub(crate) fn put(
     overwrite: bool,
 ) -> Result<(), Error> {
     let sqlite = &file.sqlite;
-    let exists = sqlite
-        .prepare_cached("SELECT 1 FROM record WHERE store = ?1 AND key = ?2")?
-        .exists(params![store, key.as_bytes()])?;
+    let facts = file.store_facts(store)?;
+    for entry in entries {
+        if facts.is_unique(entry.index)? {
+            refuse_duplicates(sqlite, entry, key)?;
+        }
+    }
+    // Most records are new and have no blob.
+    let exists = if has_blobs(value) {
+        sqlite
+            .prepare_cached("SELECT 1 FROM record WHERE store = ?1 AND key = ?2")?
+            .exists(params![store, key.as_bytes()])?
+    } else {
+        let inserted = sqlite
+            .prepare_cached(
+                "INSERT INTO record (store, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![store, key.as_bytes(), value])?;
+        inserted == 0
+    };
     if exists && !overwrite {
         return Err(Error::Constraint(
             "the object store has a record with this key already; use put to replace it".to_owned(),
         ));
     }
-    for entry in entries {
-        if is_unique(sqlite, entry.index)? {
-            refuse_duplicates(sqlite, entry, key)?;
-        }
+    if exists || has_blobs(value) {
+        replace(file, store, key, value, exists)?;
     }
-    if exists {
-        let mut delete = sqlite.prepare_cached(
-            "DELETE FROM index_entry WHERE primary_key = ?2
-             AND object_index IN (SELECT id FROM object_index WHERE store = ?1)",
-        )?;
-        delete.execute(params![store, key.as_bytes()])?;
-        drop_blobs(file, store, &Range::only(key.clone()))?;
-    }
-    let outside = store_blobs(file, store, key, value)?;
-    let value = outside.as_deref().unwrap_or(value);
-    sqlite
-        .prepare_cached("INSERT OR REPLACE INTO record (store, key, value) VALUES (?1, ?2, ?3)")?
-        .execute(params![store, key.as_bytes(), value])?;
     for entry in entries {
         insert_entries(sqlite, entry, key)?;
     }
-    note_key(sqlite, store, key)
+    if facts.auto_increment { note_key(sqlite, store, key) } else { Ok(()) }
+}
+
+/// Stores a record that exists or has blobs.
+fn replace(file: &OpenFile, store: i64, key: &Key, value: &[u8], exists: bool) -> Result<(), Error> {
+    if exists {
+        let only = Range::only(key.clone());
+        delete_entries(file, store, &only)?;
+        drop_blobs(file, store, &only)?;
+    }
+    let outside = store_blobs(file, store, key, value)?;
+    let value = outside.as_deref().unwrap_or(value);
+    file.sqlite
+        .prepare_cached("INSERT OR REPLACE INTO record (store, key, value) VALUES (?1, ?2, ?3)")?
+        .execute(params![store, key.as_bytes(), value])?;
+    Ok(())
+}
+
+/// Whether storing this value is one change of one table, which SQLite makes whole by itself.
+pub(crate) fn is_one_change(file: &OpenFile, store: i64, value: &[u8]) -> Result<bool, Error> {
+    let facts = file.store_facts(store)?;
+    let blobs = has_blobs(value) || file.blobs.as_ref().is_some_and(|blobs| blobs.is_used());
+    Ok(facts.indexes.is_empty() && !facts.auto_increment && !blobs)
+}
+
+/// Deletes the index entries of the records of a range: for each index in turn, because a subquery over them costs more
+/// than everything else of a put.
+fn delete_entries(file: &OpenFile, store: i64, range: &Range) -> Result<(), Error> {
+    let (condition, bounds) = range.condition("primary_key", 2);
+    for (index, _) in &file.store_facts(store)?.indexes {
+        let mut parameters: Vec<&dyn rusqlite::ToSql> = vec![index];
+        parameters.extend(bounds.iter().map(|bound| bound as &dyn rusqlite::ToSql));
+        file.sqlite
+            .prepare_cached(&format!("DELETE FROM index_entry WHERE object_index = ?1{condition}"))?
+            .execute(&*parameters)?;
+    }
+    Ok(())
 }
 
 /// Puts the blobs of a value into files; gives the value that names them.
@@ -119,19 +156,11 @@ fn drop_blobs(file: &OpenFile, store: i64, range: &Range) -> Result<(), Error> {
 }
 
 /// Gives a record that exists its keys in a new index.
-pub(crate) fn index_record(sqlite: &Connection, entry: &IndexKeys, key: &Key) -> Result<(), Error> {
-    if is_unique(sqlite, entry.index)? {
-        refuse_duplicates(sqlite, entry, key)?;
+pub(crate) fn index_record(file: &OpenFile, store: i64, entry: &IndexKeys, key: &Key) -> Result<(), Error> {
+    if file.store_facts(store)?.is_unique(entry.index)? {
+        refuse_duplicates(&file.sqlite, entry, key)?;
     }
-    insert_entries(sqlite, entry, key)
-}
-
-fn is_unique(sqlite: &Connection, index: i64) -> Result<bool, Error> {
-    let unique = sqlite
-        .prepare_cached("SELECT is_unique FROM object_index WHERE id = ?1")?
-        .query_row([index], |row| row.get(0))
-        .optional()?;
-    unique.ok_or_else(|| Error::InvalidState("the index was deleted".to_owned()))
+    insert_entries(&file.sqlite, entry, key)
 }
 
 fn refuse_duplicates(sqlite: &Connection, entry: &IndexKeys, key: &Key) -> Result<(), Error> {
@@ -161,18 +190,11 @@ fn insert_entries(sqlite: &Connection, entry: &IndexKeys, key: &Key) -> Result<(
 /// Deletes the records of a range.
 pub(crate) fn delete(file: &OpenFile, store: i64, range: &Range) -> Result<(), Error> {
     drop_blobs(file, store, range)?;
-    let sqlite = &file.sqlite;
+    delete_entries(file, store, range)?;
     let (condition, bounds) = range.condition("key", 2);
     let mut parameters: Vec<&dyn rusqlite::ToSql> = vec![&store];
     parameters.extend(bounds.iter().map(|bound| bound as &dyn rusqlite::ToSql));
-    let (entries, _) = range.condition("primary_key", 2);
-    sqlite
-        .prepare_cached(&format!(
-            "DELETE FROM index_entry
-             WHERE object_index IN (SELECT id FROM object_index WHERE store = ?1){entries}"
-        ))?
-        .execute(&*parameters)?;
-    sqlite
+    file.sqlite
         .prepare_cached(&format!("DELETE FROM record WHERE store = ?1{condition}"))?
         .execute(&*parameters)?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Reading records in the order of their keys: everything from `get` to a cursor's step is one scan.
 
 use crate::blobs::StoredBlob;
-use crate::database::OpenFile;
+use crate::open_file::OpenFile;
 use crate::{Error, Key};
 use rusqlite::{Connection, ToSql, params};
 use wakeworker_structured_clone::{BlobContent, CloneError, Reader, Token, has_blobs};
@@ -196,18 +196,20 @@ fn read(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
         (false, true) => "key, primary_key",
         (true, true) => "key DESC, primary_key DESC",
     };
-    let limit = scan.limit.map_or(-1, i64::from);
-    let skip = i64::from(scan.skip);
-    parameters.extend([&limit as &dyn ToSql, &skip]);
-    let count = parameters.len();
-    let sql = format!(
-        "SELECT key, {primary}, {value} FROM {table} = ?1{condition}{group} ORDER BY {order} LIMIT ?{} OFFSET ?{count}",
-        count - 1,
-    );
+    let sql = format!("SELECT key, {primary}, {value} FROM {table} = ?1{condition}{group} ORDER BY {order}");
     let mut statement = sqlite.prepare_cached(&sql)?;
     let mut rows = statement.query(&*parameters)?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    // Not LIMIT and OFFSET, of which every value would be a plan of its own.
+    for _ in 0..scan.skip {
+        if rows.next()?.is_none() {
+            break;
+        }
+    }
+    let limit = scan.limit.map_or(usize::MAX, |limit| limit as usize);
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
         let key = Key::from_bytes(row.get(0)?)?;
         let primary_key = if is_index { Key::from_bytes(row.get(1)?)? } else { key.clone() };
         found.push(Row { key, primary_key, value: row.get(2)?, blobs: Vec::new() });

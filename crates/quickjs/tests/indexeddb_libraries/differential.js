@@ -122,7 +122,15 @@ function request(r, api, store, log, tag, depth = 0) {
     };
   };
   const names = [...store.indexNames];
-  const source = names.length > 0 && r.chance(0.4) ? store.index(r.pick(names)) : store;
+  let source = store;
+  if (names.length > 0 && r.chance(0.4)) {
+    try {
+      source = store.index(r.pick(names));
+    } catch (error) {
+      log.push(`${tag} index throws ${error.name}`);
+      return;
+    }
+  }
   const count = r.chance(0.5) ? r.below(4) : undefined;
   const options = () => ({ query: rangeOf(r, api), count, direction: r.pick(DIRECTIONS) });
   switch (r.below(16)) {

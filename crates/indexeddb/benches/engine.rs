@@ -1,0 +1,331 @@
+//! What an operation of the engine costs, beside the same rows in a bare SQLite table, in turns on the same disk.
+//!
+//! ```sh
+//! cargo bench -p wakeworker-indexeddb --bench engine -- [DIRECTORY]
+//! ```
+//!
+//! Both have a write-ahead log and the same durability; the bare side has one table, one prepared statement for each
+//! operation and nothing else. The sides take turns of a few milliseconds, and the best of many counts: whatever else
+//! the machine does only makes a turn longer. `DIRECTORY` must be on a real disk; the default is the build directory.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
+
+use rusqlite::{Connection, params};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use wakeworker_indexeddb::{
+    Context, Direction, Engine, IndexKeys, Key, KeyPart, Limits, Listener, Mode, Notice, Place, Range, Scan,
+    Source, Start,
+};
+
+/// Of a turn.
+const RECORDS: u32 = 1_000;
+const COMMITS: u32 = 20;
+const LARGE: u32 = 1_000_000;
+const ROUNDS: u32 = 60;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let given = std::env::args().skip(1).find(|argument| argument != "--bench");
+    let parent = given.map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    std::fs::create_dir_all(&parent)?;
+    let dir = tempfile::tempdir_in(&parent)?;
+    println!("{:52} {:>10} {:>10} {:>7}", "µs for each record, best of 60", "engine", "SQLite", "ratio");
+    let mut own = Own::open(&dir.path().join("own"))?;
+    let bare = Bare::open(&dir.path().join("bare.sqlite"))?;
+    compare(
+        "put, 1,000 in a relaxed transaction",
+        RECORDS,
+        |round| own.fill(round),
+        |round| bare.fill(round),
+    )?;
+    compare("put over an existing record, the same", RECORDS, |_| own.fill(0), |_| bare.fill(0))?;
+    compare("one put and a strict commit", COMMITS, |_| own.commits(true), |_| bare.commits(true))?;
+    compare("one put and a relaxed commit", COMMITS, |_| own.commits(false), |_| bare.commits(false))?;
+    compare("get, 1,000 in a transaction", RECORDS, |_| own.gets(), |_| bare.gets())?;
+    compare("a cursor's step, 1,000 in a transaction", RECORDS, |_| own.cursor(), |_| bare.cursor())?;
+    compare("getAll of 1,000", RECORDS, |_| own.get_all(), |_| bare.get_all())?;
+    compare("count of 1,000", RECORDS, |_| own.count(), |_| bare.count())?;
+    drop(own);
+    open_large(&dir.path().join("large"))
+}
+
+/// Takes turns; prints the best of each and their ratio.
+fn compare(
+    what: &str,
+    records: u32,
+    mut own: impl FnMut(u32) -> Result<()>,
+    mut bare: impl FnMut(u32) -> Result<()>,
+) -> Result<()> {
+    let (mut ours, mut theirs) = (Duration::MAX, Duration::MAX);
+    for round in 0..ROUNDS {
+        let begin = now();
+        own(round)?;
+        let middle = now();
+        bare(round)?;
+        ours = ours.min(middle - begin);
+        theirs = theirs.min(middle.elapsed());
+    }
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(records);
+    let (ours, theirs) = (each(ours), each(theirs));
+    println!("{what:52} {ours:>10.2} {theirs:>10.2} {:>6.2}x", ours / theirs);
+    Ok(())
+}
+
+/// A fresh engine over a database with a million records.
+fn open_large(dir: &Path) -> Result<()> {
+    let mut own = Own::open(dir)?;
+    own.put_all(0..LARGE, Mode::ReadWrite)?;
+    drop(own);
+    let mut times = Vec::new();
+    let before = resident_kib();
+    for _ in 0..=ROUNDS {
+        let begin = now();
+        let own = Own::open(dir)?;
+        let transaction = own.begin(Mode::ReadOnly, false)?;
+        own.context.scan(transaction, &own.query(Range::only(number(LARGE / 2)?), None, Some(1)))?;
+        times.push(begin.elapsed());
+        own.context.commit(transaction)?;
+    }
+    times.sort_unstable();
+    println!(
+        "engine, open and first get of {LARGE} records: {:.1} ms (at most {:.1} ms), {} KiB more memory",
+        times[times.len() / 2].as_secs_f64() * 1e3,
+        times[times.len() - 1].as_secs_f64() * 1e3,
+        resident_kib().saturating_sub(before)
+    );
+    Ok(())
+}
+
+/// The engine with one store that has one index.
+struct Own {
+    context: Context,
+    connection: u64,
+    store: i64,
+}
+
+struct Notices(Mutex<Sender<Notice>>);
+
+impl Listener for Notices {
+    fn notify(&self, notice: Notice) {
+        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).send(notice);
+    }
+}
+
+impl Own {
+    fn open(dir: &Path) -> Result<Own> {
+        let engine = Engine::open(&Place::Dir(dir.to_owned()), Limits::default())?;
+        let (sender, notices) = channel();
+        let context = engine.context("https://a.example", Arc::new(Notices(Mutex::new(sender))));
+        context.open_database(1, b"bench", Some(1));
+        let (connection, store) = match notices.recv()? {
+            Notice::UpgradeNeeded { connection, transaction, .. } => {
+                let store = context.create_store(transaction, b"s", None, false)?;
+                context.commit(transaction)?;
+                (connection, store)
+            }
+            Notice::Opened { connection, schema, .. } => {
+                (connection, schema.stores.first().ok_or("the store is gone")?.id)
+            }
+            other => return Err(format!("{other:?}").into()),
+        };
+        Ok(Own { context, connection, store })
+    }
+
+    fn begin(&self, mode: Mode, strict: bool) -> Result<u64> {
+        let (transaction, started) = self.context.begin(self.connection, &[self.store], mode, strict)?;
+        assert!(started, "nobody else has a transaction");
+        Ok(transaction)
+    }
+
+    fn put_all(&mut self, keys: std::ops::Range<u32>, mode: Mode) -> Result<()> {
+        let transaction = self.begin(mode, false)?;
+        for key in keys {
+            self.put(transaction, key)?;
+        }
+        Ok(self.context.commit(transaction)?)
+    }
+
+    fn put(&self, transaction: u64, key: u32) -> Result<()> {
+        let entries: [IndexKeys; 0] = [];
+        Ok(self.context.put(transaction, self.store, &number(key)?, &value(), &entries, true)?)
+    }
+
+    fn fill(&mut self, round: u32) -> Result<()> {
+        self.put_all(round * RECORDS..(round + 1) * RECORDS, Mode::ReadWrite)
+    }
+
+    fn commits(&self, strict: bool) -> Result<()> {
+        for key in 0..COMMITS {
+            let transaction = self.begin(Mode::ReadWrite, strict)?;
+            self.put(transaction, key)?;
+            self.context.commit(transaction)?;
+        }
+        Ok(())
+    }
+
+    fn query(&self, range: Range, start: Option<Start>, limit: Option<u32>) -> Scan {
+        Scan {
+            source: Source::Store(self.store),
+            range,
+            direction: Direction::Next,
+            start,
+            skip: 0,
+            limit,
+            values: true,
+        }
+    }
+
+    fn gets(&self) -> Result<()> {
+        let transaction = self.begin(Mode::ReadOnly, false)?;
+        for key in 0..RECORDS {
+            let found =
+                self.context.scan(transaction, &self.query(Range::only(number(key)?), None, Some(1)))?;
+            assert_eq!(found.len(), 1);
+        }
+        Ok(self.context.commit(transaction)?)
+    }
+
+    fn cursor(&self) -> Result<()> {
+        let transaction = self.begin(Mode::ReadOnly, false)?;
+        let mut start = None;
+        for _ in 0..RECORDS {
+            let mut found = self.context.scan(transaction, &self.query(Range::default(), start, Some(1)))?;
+            let row = found.pop().ok_or("the cursor ended early")?;
+            start = Some(Start { key: row.key, primary_key: None, after: true });
+        }
+        Ok(self.context.commit(transaction)?)
+    }
+
+    fn get_all(&self) -> Result<()> {
+        let transaction = self.begin(Mode::ReadOnly, false)?;
+        let found = self.context.scan(transaction, &self.query(Range::default(), None, Some(RECORDS)))?;
+        assert_eq!(found.len(), RECORDS as usize);
+        Ok(self.context.commit(transaction)?)
+    }
+
+    fn count(&self) -> Result<()> {
+        let transaction = self.begin(Mode::ReadOnly, false)?;
+        let upper = wakeworker_indexeddb::Bound { key: number(RECORDS)?, open: true };
+        let range = Range { lower: None, upper: Some(upper) };
+        let count = self.context.count(transaction, Source::Store(self.store), &range)?;
+        assert_eq!(count, u64::from(RECORDS));
+        Ok(self.context.commit(transaction)?)
+    }
+}
+
+/// Each time another value of the same size: SQLite writes nothing when nothing changes.
+fn value() -> [u8; 200] {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let mut value = [b'v'; 200];
+    value[100..108].copy_from_slice(&DRAWN.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+    value
+}
+
+fn number(key: u32) -> Result<Key> {
+    Ok(Key::from_parts([KeyPart::Number(f64::from(key))])?)
+}
+
+/// One table of SQLite.
+struct Bare(Connection);
+
+impl Bare {
+    fn open(path: &Path) -> Result<Bare> {
+        let sqlite = Connection::open(path)?;
+        sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        sqlite
+            .execute_batch("CREATE TABLE record (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")?;
+        Ok(Bare(sqlite))
+    }
+
+    fn transact(&self, strict: bool, act: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
+        self.0.pragma_update(None, "synchronous", if strict { "FULL" } else { "NORMAL" })?;
+        self.0.execute_batch("BEGIN IMMEDIATE")?;
+        act(&self.0)?;
+        Ok(self.0.execute_batch("COMMIT")?)
+    }
+
+    fn put(sqlite: &Connection, key: u32) -> Result<()> {
+        let mut put = sqlite.prepare_cached("INSERT OR REPLACE INTO record (key, value) VALUES (?1, ?2)")?;
+        put.execute(params![number(key)?.as_bytes(), value()])?;
+        Ok(())
+    }
+
+    fn fill(&self, round: u32) -> Result<()> {
+        self.transact(false, |sqlite| {
+            (round * RECORDS..(round + 1) * RECORDS).try_for_each(|key| Bare::put(sqlite, key))
+        })
+    }
+
+    fn commits(&self, strict: bool) -> Result<()> {
+        (0..COMMITS).try_for_each(|key| self.transact(strict, |sqlite| Bare::put(sqlite, key)))
+    }
+
+    fn read(&self, act: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
+        self.0.execute_batch("BEGIN")?;
+        act(&self.0)?;
+        Ok(self.0.execute_batch("COMMIT")?)
+    }
+
+    fn gets(&self) -> Result<()> {
+        self.read(|sqlite| {
+            let mut get = sqlite.prepare_cached("SELECT key, value FROM record WHERE key = ?1")?;
+            for key in 0..RECORDS {
+                let row =
+                    |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+                get.query_row([number(key)?.as_bytes()], row)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn cursor(&self) -> Result<()> {
+        self.read(|sqlite| {
+            let mut next =
+                sqlite.prepare_cached("SELECT key, value FROM record WHERE key > ?1 ORDER BY key LIMIT 1")?;
+            let mut at = Vec::new();
+            for _ in 0..RECORDS {
+                at = next.query_row([&at], |row| {
+                    row.get::<_, Vec<u8>>(1)?;
+                    row.get::<_, Vec<u8>>(0)
+                })?;
+            }
+            Ok(())
+        })
+    }
+
+    fn get_all(&self) -> Result<()> {
+        self.read(|sqlite| {
+            let mut all = sqlite.prepare_cached("SELECT key, value FROM record ORDER BY key LIMIT ?1")?;
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+            let found = all.query_map([RECORDS], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            assert_eq!(found.len(), RECORDS as usize);
+            Ok(())
+        })
+    }
+
+    fn count(&self) -> Result<()> {
+        self.read(|sqlite| {
+            let mut count = sqlite.prepare_cached("SELECT count(*) FROM record WHERE key < ?1")?;
+            let count: u32 = count.query_row([number(RECORDS)?.as_bytes()], |row| row.get(0))?;
+            assert_eq!(count, RECORDS);
+            Ok(())
+        })
+    }
+}
+
+/// Resident memory of this process; 0 where the system does not tell.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark reads the machine's clock")]
+fn now() -> Instant {
+    Instant::now()
+}
