@@ -25,7 +25,7 @@ const attacks = {
     timers() { for (let n = 0; n < 1e5; n++) setTimeout(() => {}, n % 100); },
     console() { for (let n = 0; n < 1e5; n++) console.log('flood'.repeat(100), n); },
     forever() { return new Promise(() => {}); },
-    async registrations() { for (let n = 0; n < 500; n++) await registration.sync.register('flood-' + n); },
+    async registrations() { for (let n = 0; n < 50; n++) await registration.sync.register('flood-' + n); },
     async storage() {
         const cache = await caches.open('flood');
         for (let n = 0; n < 20; n++) await cache.put('/' + n, new Response(new Uint8Array(1 << 20)));
@@ -92,8 +92,8 @@ async fn attack_by_page(url: &str, random: &mut SplitMix) -> Result<(), PageErro
     let registration = page.register_worker("attack.js").await?;
     match random.below(3) {
         0 => {
-            for n in 0..2_000 {
-                let tag: Vec<u16> = format!("flood-{}", n % 700).encode_utf16().collect();
+            for n in 0..500 {
+                let tag: Vec<u16> = format!("flood-{}", n % 50).encode_utf16().collect();
                 page.call("flood", "sync.register", json!({ "registration": registration, "tag": tag }))
                     .await?;
             }
