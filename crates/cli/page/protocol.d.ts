@@ -127,6 +127,7 @@ export interface Methods {
       scriptUrl: string;
       scope: string | null;
       updateViaCache: "imports" | "all" | "none";
+      type: "classic" | "module";
     };
     value: RegistrationInfo;
   };

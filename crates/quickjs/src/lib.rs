@@ -32,6 +32,7 @@ mod fetch_event;
 mod indexeddb;
 mod json;
 mod lifecycle;
+mod locks;
 mod mime;
 mod runtime;
 mod script;
@@ -50,7 +51,7 @@ pub use fetch::{
 };
 pub use fetch_event::{FetchEventHandle, FetchEventRequest, FetchEventResult};
 pub use indexeddb::PageDatabases;
-pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob};
+pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob, WorkerType};
 pub use runtime::Runtime;
 pub use storage::RuntimeStorage;
 pub use virtual_time::VirtualTime;

@@ -7,6 +7,7 @@ use crate::cookies::CookieJar;
 use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::{FetchRules, PreflightCache};
 use crate::lifecycle::Registry;
+use crate::locks::Locks;
 use crate::script::BytecodeCache;
 use crate::storage::{Caches, RuntimeStorage, WorkerStore};
 use crate::virtual_time::Work;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) host: OnceLock<HostHandle>,
     pub(crate) indexeddb: Engine,
     pub(crate) caches: Caches,
+    pub(crate) locks: Locks,
     pub(crate) store: WorkerStore,
     pub(crate) bytecode: BytecodeCache,
     pub(crate) threads: Threads,
@@ -99,6 +101,7 @@ impl Shared {
             clients,
             host: OnceLock::new(),
             indexeddb,
+            locks: Locks::default(),
             caches,
             store,
             threads: Threads::default(),

@@ -14,7 +14,7 @@ use wakeworker_core::{
 };
 use wakeworker_quickjs::{
     AbortHandle, FetchRequest, Fetcher, NoClients, RegisterJob, ResponseHead, ResponseSink, Runtime,
-    RuntimeConfig, RuntimeStorage, VirtualTime,
+    RuntimeConfig, RuntimeStorage, VirtualTime, WorkerType,
 };
 
 const ORIGIN: &str = "https://app.example";
@@ -73,6 +73,7 @@ impl Day {
                 script_url: "/sw.js".to_owned(),
                 scope: None,
                 update_via_cache: "imports".to_owned(),
+                worker_type: WorkerType::Classic,
             },
             |result| {
                 result.unwrap();

@@ -60,12 +60,9 @@ export class ServiceWorkerContainer extends EventTarget {
     }
     const type = toEnumeration(options.type ?? "classic", WORKER_TYPE, "WorkerType");
     const updateViaCache = toEnumeration(options.updateViaCache ?? "imports", UPDATE_VIA_CACHE, "ServiceWorkerUpdateViaCache");
-    if (type === "module") {
-      throw new DOMException("Module service workers are not supported; register a classic script.", "NotSupportedError");
-    }
     const scriptUrl = absolute(String(scriptURL), "script");
     const scope = options.scope === undefined ? null : absolute(String(options.scope), "scope");
-    return registrationFor(await gateway().call("register", { scriptUrl, scope, updateViaCache }), true);
+    return registrationFor(await gateway().call("register", { scriptUrl, scope, updateViaCache, type }), true);
   }
 
   async getRegistration(clientURL: string | URL = ""): Promise<ServiceWorkerRegistration | undefined> {

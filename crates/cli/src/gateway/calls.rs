@@ -34,13 +34,14 @@ impl Gateway {
     pub(crate) fn call(&self, caller: &Caller, id: u64, method: Method) {
         let answer = Answer { id, outbox: caller.outbox.clone() };
         match method {
-            Method::Register { script_url, scope, update_via_cache } => {
+            Method::Register { script_url, scope, update_via_cache, worker_type } => {
                 let job = RegisterJob {
                     storage_key: caller.storage_key.clone(),
                     client_url: caller.url.clone(),
                     script_url,
                     scope,
                     update_via_cache,
+                    worker_type: worker_type.into(),
                 };
                 self.runtime.register(job, move |result| answer.registration(result));
             }

@@ -85,6 +85,26 @@ pub(crate) enum Visibility {
     Hidden,
 }
 
+/// The `type` of a worker, as pages say it.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ScriptType {
+    /// A classic script.
+    #[default]
+    Classic,
+    /// An ES module.
+    Module,
+}
+
+impl From<ScriptType> for wakeworker_quickjs::WorkerType {
+    fn from(script_type: ScriptType) -> wakeworker_quickjs::WorkerType {
+        match script_type {
+            ScriptType::Classic => wakeworker_quickjs::WorkerType::Classic,
+            ScriptType::Module => wakeworker_quickjs::WorkerType::Module,
+        }
+    }
+}
+
 /// What a page can ask for.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "method", content = "params", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -97,6 +117,9 @@ pub(crate) enum Method {
         scope: Option<String>,
         /// `imports`, `all` or `none`.
         update_via_cache: String,
+        /// `classic` or `module`; a page script of an older version does not say it.
+        #[serde(default, rename = "type")]
+        worker_type: ScriptType,
     },
     /// `navigator.serviceWorker.getRegistration()`.
     GetRegistration {

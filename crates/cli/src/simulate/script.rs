@@ -21,7 +21,7 @@ use wakeworker::core::StorageKey;
 use wakeworker::{Clock, Driver};
 use wakeworker_quickjs::{
     ConsoleLine, FetchEventRequest, FetchEventResult, FetchRequest, RegisterJob, RegisterWorkerError,
-    RegistrationState, ResponseSink, Runtime, RuntimeConfig, RuntimeStorage, VirtualTime,
+    RegistrationState, ResponseSink, Runtime, RuntimeConfig, RuntimeStorage, VirtualTime, WorkerType,
 };
 
 /// The runtime of a host, and what it has to tell the simulation.
@@ -133,6 +133,7 @@ impl ScriptHost {
             script_url: script.to_owned(),
             scope: None,
             update_via_cache: "imports".to_owned(),
+            worker_type: WorkerType::Classic,
         };
         let mail = self.mail.clone();
         self.runtime.register(job, move |result| mail.put(Mail::Registered { app: index, result }));

@@ -16,6 +16,7 @@ export interface Facts {
   scope: string;
   registrationId: number;
   workerId: number;
+  workerType: "classic" | "module";
   userAgent: string;
   language: string;
   onLine: boolean;

@@ -100,6 +100,7 @@ const sharedOperations = {
     reportException(error);
   },
   importScripts(...urls: unknown[]): void {
+    if (facts.workerType === "module") throw new TypeError("importScripts: a module worker has import declarations instead");
     const resolved = urls.map((url) => {
       const text = toUSVString(url);
       const parsed = parseRelativeUrl(text);

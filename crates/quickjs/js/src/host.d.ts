@@ -12,7 +12,7 @@ interface Host {
   connect(hooks: Hooks): void;
 
   // -- facts, read once --------------------------------------------------------------------------------------------
-  // {origin, scriptUrl, scope, registrationId, workerId, userAgent, language, onLine, isSecureContext, extensions, webMessages}
+  // {origin, scriptUrl, scope, registrationId, workerId, workerType, userAgent, language, onLine, isSecureContext, extensions, webMessages}
   readonly facts: Json;
 
   // -- console and errors --------------------------------------------------------------------------------------------
@@ -111,6 +111,16 @@ interface Host {
   registrationUnregister(id: number): void; // value: boolean
   /** data: see clone.ts. Fire and forget, in order. */
   postMessageToClient(clientId: string, data: Json): void;
+  /** Web Locks: what becomes of the request is told by `hooks.lockTold`; throws {name, message, hostError: true}. */
+  lockRequest(id: number, name: Json, exclusive: boolean, manner: "wait" | "ifAvailable" | "steal"): void;
+  /** Releases a lock, or gives up a request. */
+  lockRelease(id: number): void;
+  /** A LockManagerSnapshot. */
+  lockQuery(): Json;
+  /** From now on this worker hears `hooks.broadcast`. */
+  broadcastOpen(): void;
+  /** To every other running worker of the origin that has a BroadcastChannel. */
+  broadcast(name: Json, data: Json): void;
   postMessageToWorker(workerId: number, data: Json): void;
   /** null leaves a part as it is. Ends with `settled`. */
   navigationPreloadSet(id: number, enabled: boolean | null, header: string | null): void;
@@ -223,6 +233,9 @@ interface Hooks {
   onLineChanged(onLine: boolean): void;
   /** A permission of the origin changed (R134). */
   permissionChanged(name: string, state: "granted" | "denied" | "prompt"): void;
+  lockTold(id: number, verdict: "granted" | "unavailable" | "aborted" | "stolen"): void;
+  /** A message for the BroadcastChannels of that name. */
+  broadcast(name: Json, data: Json): void;
   /** A message of the host program for `chrome.webview` (R221). */
   webMessage(json: Json): void;
   /** {kind: "opened" | "upgradeNeeded" | "blocked" | "deleted" | "failed" | "versionChange" | "started" | "closed", …}; see

@@ -95,6 +95,14 @@ for (const name of ["CompressionStream", "DecompressionStream", "TextDecoderStre
 const files = (): typeof import("./file-reader.ts") => require("./file-reader.ts") as typeof import("./file-reader.ts");
 for (const name of ["FileReader", "ProgressEvent"] as const) exposeLazily(name, () => files()[name]);
 exposeLazily("URLPattern", () => (require("./url-pattern.ts") as typeof import("./url-pattern.ts")).URLPattern);
+const messaging = (): typeof import("./messaging.ts") => require("./messaging.ts") as typeof import("./messaging.ts");
+for (const name of ["BroadcastChannel", "MessageChannel", "MessagePort"] as const) exposeLazily(name, () => messaging()[name]);
+const locks = (): typeof import("./locks.ts") => require("./locks.ts") as typeof import("./locks.ts");
+for (const name of ["Lock", "LockManager"] as const) exposeLazily(name, () => locks()[name]);
+const timing = (): typeof import("./user-timing.ts") => require("./user-timing.ts") as typeof import("./user-timing.ts");
+for (const name of ["PerformanceEntry", "PerformanceMark", "PerformanceMeasure", "PerformanceObserver", "PerformanceObserverEntryList"] as const) {
+  exposeLazily(name, () => timing()[name]);
+}
 const streamNames = [
   "ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamDefaultController", "ReadableByteStreamController",
   "ReadableStreamBYOBRequest", "WritableStream", "WritableStreamDefaultWriter", "WritableStreamDefaultController", "TransformStream",
@@ -121,6 +129,8 @@ host.connect({
   registrationChanged: runHook(registration.registrationChanged),
   onLineChanged: runHook(navigator.onLineChanged),
   permissionChanged: runHook(permissions.permissionChanged),
+  broadcast: runHook((name, data) => messaging().broadcastReceived(name, data)),
+  lockTold: runHook((id, verdict) => locks().lockTold(id, verdict)),
   webMessage: runHook(webview.webMessage),
   idbNotice: runHook((notice) => indexedDb().notice(notice)),
   microtasksDone: runHook(microtasksEnded),

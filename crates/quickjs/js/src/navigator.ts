@@ -121,6 +121,10 @@ export class WorkerNavigator {
     void this.#ready;
     return (require("./caches/index.ts") as typeof import("./caches/index.ts")).storageManager;
   }
+  get locks(): object {
+    void this.#ready;
+    return (require("./locks.ts") as typeof import("./locks.ts")).locks;
+  }
   get permissions(): Permissions {
     void this.#ready;
     return permissions;

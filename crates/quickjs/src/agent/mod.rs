@@ -4,6 +4,7 @@
 mod console;
 pub(crate) mod host;
 mod limits;
+mod modules;
 mod realm;
 mod task;
 mod thread;
@@ -14,6 +15,7 @@ pub use console::{ConsoleLevel, ConsoleLine};
 pub(crate) use limits::StopReason;
 pub(crate) use task::{EventDone, EventKind, EventOutcome, EventTask, Task};
 
+use crate::WorkerType;
 use crate::clock::Moment;
 use crate::script::{MemoryUse, Script};
 use crate::shared::Shared;
@@ -32,6 +34,7 @@ pub(crate) struct Worker {
     pub(crate) storage_key: StorageKey,
     pub(crate) scope: String,
     pub(crate) script_url: String,
+    pub(crate) worker_type: WorkerType,
     /// The classic scripts that make the worker; one, except in an evaluation of several files.
     pub(crate) main: Vec<Arc<Script>>,
     imports: Mutex<Imports>,
@@ -66,6 +69,8 @@ pub(crate) struct Run {
     pub(crate) queue: TaskQueue,
     pub(crate) control: Control,
     pub(crate) memory: Arc<MemoryUse>,
+    /// It has opened a BroadcastChannel.
+    pub(crate) hears_broadcasts: AtomicBool,
 }
 
 /// Why a worker did not start.
@@ -126,6 +131,7 @@ impl Worker {
         storage_key: StorageKey,
         scope: String,
         script_url: String,
+        worker_type: WorkerType,
         main: Vec<Arc<Script>>,
         imports: HashMap<String, Arc<Script>>,
         state: State,
@@ -137,6 +143,7 @@ impl Worker {
             storage_key,
             scope,
             script_url,
+            worker_type,
             main,
             imports: Mutex::new(Imports { by_url: imports, open }),
             state: AtomicU8::new(state as u8),
@@ -282,6 +289,18 @@ impl Worker {
         }
     }
 
+    /// Puts a message for BroadcastChannels on the queue of a running worker that has some. What it can hold is
+    /// limited like its other messages; who broadcasts does not hear of it.
+    pub(crate) fn hear_broadcast(&self, name: &str, data: &str, waiting_max: usize) {
+        let run = lock(&self.agent).run.clone();
+        let hears = |run: &Arc<Run>| {
+            run.hears_broadcasts.load(Ordering::Acquire) && run.queue.messages() < waiting_max
+        };
+        if let Some(run) = run.filter(hears) {
+            let _ = run.queue.push(Task::Broadcast { name: name.to_owned(), data: data.to_owned() });
+        }
+    }
+
     /// When the running worker wants to do something by itself, if it waits for that.
     pub(crate) fn due(&self) -> Option<Moment> {
         lock(&self.agent).run.as_ref()?.queue.due()
@@ -335,6 +354,7 @@ impl Worker {
             queue: TaskQueue::new(shared.time.clone()),
             control: Control::new(shared.time.clone()),
             memory: Arc::new(MemoryUse::default()),
+            hears_broadcasts: AtomicBool::new(false),
         });
         for event in agent.held.drain(..) {
             // A fresh queue is open.

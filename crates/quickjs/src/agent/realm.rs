@@ -40,6 +40,9 @@ pub(crate) struct Realm {
     /// A script has made a transaction, which becomes inactive when the microtasks have run.
     pub(crate) wants_clean_up: Cell<bool>,
     pub(crate) crypto: super::host::CryptoQueue,
+    pub(crate) lock_owner: super::host::LockOwner,
+    /// The main module is being linked: the engine may ask for its imports.
+    pub(crate) links_modules: Cell<bool>,
     pub(crate) idle_since: Cell<Moment>,
     /// How often random bytes were drawn, where they come from a seed.
     pub(crate) random_draws: Cell<u64>,
@@ -87,6 +90,8 @@ impl Realm {
             rejections: RefCell::default(),
             next_id: Cell::new(1),
             wants_clean_up: Cell::new(false),
+            links_modules: Cell::new(false),
+            lock_owner: super::host::LockOwner::new(shared),
             crypto: super::host::CryptoQueue::default(),
             idle_since: Cell::new(shared.time.now()),
             random_draws: Cell::new(0),

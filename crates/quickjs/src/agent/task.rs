@@ -42,6 +42,10 @@ pub(crate) enum Task {
     OnLine(bool),
     /// A permission of the origin changed (R134).
     PermissionChanged(PermissionName, PermissionState),
+    /// What becomes of a request for a lock.
+    Lock { id: u32, verdict: &'static str },
+    /// A message of another worker for the BroadcastChannels of that name (as JSON).
+    Broadcast { name: String, data: String },
     /// A message of the host program for `chrome.webview`, as JSON (R221).
     WebMessage(String),
 }
@@ -324,6 +328,9 @@ impl TaskQueue {
 
 impl Inner {
     fn count(&mut self, task: &Task, change: isize) {
+        if matches!(task, Task::Broadcast { .. }) {
+            self.messages = self.messages.saturating_add_signed(change);
+        }
         if let Task::Event(event) = task {
             self.events = self.events.saturating_add_signed(change);
             if matches!(event.kind, EventKind::Message { .. }) {

@@ -3,13 +3,15 @@
 use super::console::ConsoleLevel;
 use super::host;
 use super::limits::{StopReason, Watch};
+use super::modules;
 use super::realm::{Realm, Rejection, RunningEvent};
 use super::task::{EventKind, EventOutcome, EventTask, Next, Task, message_source_json};
 use super::traffic::Written;
 use super::{Run, StartError, Started, Worker, lock};
+use crate::WorkerType;
 use crate::body::RequestBody;
 use crate::json;
-use crate::script::{LimitedAllocator, bundle, describe_exception, new_buffer, run as run_bytecode};
+use crate::script::{LimitedAllocator, Script, bundle, describe_exception, new_buffer, run as run_bytecode};
 use crate::shared::Shared;
 use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Runtime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,6 +103,7 @@ fn life(
     let realm = Rc::new(Realm::new(shared, worker, run, watch));
     // A panic must not leave values behind: the heap would abort the process when it is freed.
     let _values = ReleaseValues(realm.clone());
+    modules::install(&runtime, &realm);
     track_rejections(&runtime, &realm);
     let ended = context.with(|ctx| {
         let hooks = start(&ctx, &realm)?;
@@ -183,13 +186,13 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
     let hooks = Hooks { object: hooks.restore(ctx).map_err(|error| internal("runtime layer", error))? };
     for script in &realm.worker.main {
         realm.watch.begin_task();
-        let result =
-            realm.shared.bytecode.get(ctx, script).and_then(|code| run_bytecode(ctx, &code).map(drop));
-        if let Err(error) = result {
-            let text = match error {
-                Error::Exception => describe_exception(&ctx.catch()),
-                other => other.to_string(),
-            };
+        let result = match realm.worker.worker_type {
+            WorkerType::Classic => evaluate_script(ctx, realm, script),
+            WorkerType::Module => modules::evaluate(ctx, realm, script),
+        };
+        if let Err(text) = result {
+            // The failure itself is what is told; the module's promise is not an unhandled rejection beside it.
+            realm.rejections.borrow_mut().clear();
             checkpoint(ctx, realm, &hooks);
             return Err(match realm.watch.verdict() {
                 Some(reason) => StartError::Failed(reason.text().to_owned()),
@@ -207,6 +210,14 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
         .map_err(|error| internal("runtime layer", error))?;
     realm.worker.set_listened(serde_json::from_str(&types).unwrap_or_default());
     Ok(hooks)
+}
+
+fn evaluate_script(ctx: &Ctx<'_>, realm: &Realm, script: &Script) -> Result<(), String> {
+    let result = realm.shared.bytecode.get(ctx, script).and_then(|code| run_bytecode(ctx, &code).map(drop));
+    result.map_err(|error| match error {
+        Error::Exception => describe_exception(&ctx.catch()),
+        other => other.to_string(),
+    })
 }
 
 fn event_loop<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>) -> StopReason {
@@ -405,6 +416,8 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
         Task::PermissionChanged(name, state) => {
             hooks.get("permissionChanged")?.call((name.as_str(), state.as_str()))
         }
+        Task::Lock { id, verdict } => hooks.get("lockTold")?.call((id, verdict)),
+        Task::Broadcast { name, data } => hooks.get("broadcast")?.call((name, data)),
         Task::WebMessage(json) => hooks.get("webMessage")?.call((json,)),
     }
 }

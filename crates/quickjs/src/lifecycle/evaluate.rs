@@ -2,12 +2,12 @@
 
 use super::{NavigationPreload, Registration};
 use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, StartError, State, Worker, lock};
-use crate::clock;
 use crate::script::Script;
 use crate::shared::{Probe, Shared};
 use crate::{
     ConsoleLine, Fetcher, HttpFetcher, NoClients, OpenError, Runtime, RuntimeConfig, RuntimeStorage,
 };
+use crate::{WorkerType, clock};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -172,6 +172,7 @@ fn place_worker(
         key.clone(),
         scope.clone(),
         script_url,
+        WorkerType::Classic,
         main,
         HashMap::new(),
         State::Parsed,

@@ -77,6 +77,7 @@ impl Shared {
             candidate.storage_key.clone(),
             candidate.scope.to_string(),
             candidate.script_url.to_string(),
+            candidate.worker_type,
             vec![scripts.main],
             scripts.imports,
             State::Parsed,

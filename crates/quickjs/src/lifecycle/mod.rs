@@ -12,7 +12,7 @@ mod unregister;
 mod update;
 
 pub use evaluate::{EvalOptions, EvalOutcome};
-pub use register::RegisterJob;
+pub use register::{RegisterJob, WorkerType};
 
 pub(crate) use job::Jobs;
 pub(crate) use preload::{NavigationPreload, Preload};
@@ -113,6 +113,7 @@ fn restore_worker(registration: &StoredRegistration, stored: &StoredWorker, stat
         registration.storage_key.clone(),
         registration.scope.clone(),
         stored.script_url.clone(),
+        stored.worker_type,
         main,
         imports,
         state,
@@ -176,6 +177,7 @@ fn stored_worker(worker: &Worker) -> StoredWorker {
     StoredWorker {
         id: worker.id,
         script_url: worker.script_url.clone(),
+        worker_type: worker.worker_type,
         state: worker.state().name().to_owned(),
         scripts: main.chain(imports.iter().map(|script| stored(script, false))).collect(),
     }

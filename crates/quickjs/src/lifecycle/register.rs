@@ -24,6 +24,33 @@ pub struct RegisterJob {
     pub scope: Option<String>,
     /// `imports`, `all` or `none`.
     pub update_via_cache: String,
+    /// A classic script or an ES module.
+    pub worker_type: WorkerType,
+}
+
+/// The `type` of a worker's main script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorkerType {
+    /// A classic script, which has `importScripts`.
+    #[default]
+    Classic,
+    /// An ES module with its static imports.
+    Module,
+}
+
+impl WorkerType {
+    /// `classic` or `module`.
+    pub fn name(self) -> &'static str {
+        match self {
+            WorkerType::Classic => "classic",
+            WorkerType::Module => "module",
+        }
+    }
+
+    /// The type of that name.
+    pub fn from_name(name: &str) -> Option<WorkerType> {
+        [WorkerType::Classic, WorkerType::Module].into_iter().find(|found| found.name() == name)
+    }
 }
 
 /// A job whose URLs have been checked.
@@ -34,6 +61,7 @@ pub(crate) struct RegisterOrder {
     pub(super) scope: Url,
     pub(super) client_url: Url,
     pub(super) update_via_cache: String,
+    pub(super) worker_type: WorkerType,
 }
 
 impl Shared {
@@ -52,12 +80,13 @@ impl Shared {
     pub(super) fn run_register(self: &Arc<Shared>, order: RegisterOrder, done: Done) {
         let existing = self.find_scope(&order.storage_key, order.scope.as_str());
         if let Some(id) = existing {
-            // Same script and cache mode as the newest worker: nothing to do.
+            // Same script, type and cache mode as the newest worker: nothing to do.
             let same = self.look(id, |registration| {
                 registration.update_via_cache == order.update_via_cache
-                    && registration
-                        .newest()
-                        .is_some_and(|worker| worker.script_url == order.script_url.as_str())
+                    && registration.newest().is_some_and(|worker| {
+                        worker.script_url == order.script_url.as_str()
+                            && worker.worker_type == order.worker_type
+                    })
             });
             if same == Some(true)
                 && let Some(state) = self.registration(id)
@@ -68,6 +97,7 @@ impl Shared {
         let candidate = Candidate {
             storage_key: order.storage_key.clone(),
             script_url: order.script_url.clone(),
+            worker_type: order.worker_type,
             scope: order.scope.clone(),
             referrer: order.client_url.to_string(),
             is_update: false,
@@ -171,5 +201,6 @@ fn order(job: RegisterJob) -> Result<RegisterOrder, RegisterWorkerError> {
         scope,
         client_url: job.client_url,
         update_via_cache: job.update_via_cache,
+        worker_type: job.worker_type,
     })
 }

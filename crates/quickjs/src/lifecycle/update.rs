@@ -8,9 +8,9 @@ use crate::agent::{State, Worker, lock};
 use crate::emitter::RegistrationState;
 use crate::error::RegisterWorkerError;
 use crate::fetch::{FetchOrder, Mode, Redirect, fetch_whole};
-use crate::mime;
 use crate::script::Script;
 use crate::shared::Shared;
+use crate::{WorkerType, mime};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use wakeworker_core::{StorageKey, WorkerRegistrationId};
 pub(super) struct Candidate {
     pub(super) storage_key: StorageKey,
     pub(super) script_url: Url,
+    pub(super) worker_type: WorkerType,
     pub(super) scope: Url,
     pub(super) referrer: String,
     pub(super) is_update: bool,
@@ -82,6 +83,7 @@ impl Shared {
             let candidate = Candidate {
                 storage_key: registration.storage_key.clone(),
                 script_url: Url::parse(&newest.script_url).ok()?,
+                worker_type: newest.worker_type,
                 scope: Url::parse(&registration.scope).ok()?,
                 referrer: newest.script_url.clone(),
                 is_update: true,
@@ -117,13 +119,16 @@ impl Shared {
         newest: Option<&Worker>,
     ) -> Result<Option<NewScripts>, RegisterWorkerError> {
         let source = self.fetch_main(candidate)?;
-        let newest = newest.filter(|worker| worker.script_url == candidate.script_url.as_str());
+        let newest = newest.filter(|worker| {
+            worker.script_url == candidate.script_url.as_str() && worker.worker_type == candidate.worker_type
+        });
         let mut imports = HashMap::new();
         if let Some(newest) = newest {
             let mut changed = newest.main.first().is_none_or(|main| *main.source != *source);
             for old in newest.imports() {
                 let origin = candidate.storage_key.origin();
-                match fetch_import(self, origin, candidate.script_url.as_str(), &old.url) {
+                let kind = candidate.worker_type.into();
+                match fetch_import(self, origin, candidate.script_url.as_str(), &old.url, kind) {
                     Ok(new) => {
                         changed |= new.source != old.source;
                         imports.insert(old.url.clone(), Arc::new(new));

@@ -1,8 +1,8 @@
 //! Worker registrations, their workers and their scripts.
 
 use super::{RuntimeStorage, StorageFailure, open};
-use crate::OpenError;
 use crate::lifecycle::NavigationPreload;
+use crate::{OpenError, WorkerType};
 use rusqlite::{Connection, params};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wakeworker_core::{StorageKey, Timestamp, WorkerId, WorkerRegistrationId};
@@ -29,6 +29,7 @@ pub(crate) struct StoredRegistration {
 pub(crate) struct StoredWorker {
     pub(crate) id: WorkerId,
     pub(crate) script_url: String,
+    pub(crate) worker_type: WorkerType,
     pub(crate) state: String,
     pub(crate) scripts: Vec<StoredScript>,
 }
@@ -70,8 +71,9 @@ impl WorkerStore {
                 })
             })?
             .collect::<Result<Vec<_>, _>>()?;
-        let mut workers = connection
-            .prepare("SELECT id, script_url, state FROM worker WHERE worker_registration = ?1 ORDER BY id")?;
+        let mut workers = connection.prepare(
+            "SELECT id, script_url, state, type FROM worker WHERE worker_registration = ?1 ORDER BY id",
+        )?;
         let mut scripts = connection
             .prepare("SELECT url, source, is_main FROM worker_script WHERE worker = ?1 ORDER BY position")?;
         for registration in &mut registrations {
@@ -80,6 +82,7 @@ impl WorkerStore {
                     id: WorkerId(row.get::<_, i64>(0)?.cast_unsigned()),
                     script_url: row.get(1)?,
                     state: row.get(2)?,
+                    worker_type: WorkerType::from_name(&row.get::<_, String>(3)?).unwrap_or_default(),
                     scripts: Vec::new(),
                 })
             })?;
@@ -159,9 +162,9 @@ impl WorkerStore {
         let transaction = connection.transaction()?;
         let id = worker.id.0.cast_signed();
         transaction.execute(
-            "INSERT INTO worker (id, worker_registration, script_url, state) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO worker (id, worker_registration, script_url, state, type) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (id) DO UPDATE SET script_url = excluded.script_url, state = excluded.state",
-            params![id, registration.0.cast_signed(), worker.script_url, worker.state],
+            params![id, registration.0.cast_signed(), worker.script_url, worker.state, worker.worker_type.name()],
         )?;
         transaction.execute("DELETE FROM worker_script WHERE worker = ?1", [id])?;
         for (position, script) in worker.scripts.iter().enumerate() {
@@ -228,6 +231,9 @@ const MIGRATIONS: &[&str] = &[
     INSERT INTO worker_id (last) VALUES (0);
 ",
     "
+    ALTER TABLE worker ADD COLUMN type TEXT NOT NULL DEFAULT 'classic';
+",
+    "
     ALTER TABLE worker_registration ADD COLUMN navigation_preload_enabled INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE worker_registration ADD COLUMN navigation_preload_header TEXT NOT NULL DEFAULT 'true';
 ",
@@ -257,6 +263,7 @@ mod tests {
         let worker = StoredWorker {
             id,
             script_url: "https://a.example/sw.js".into(),
+            worker_type: WorkerType::Module,
             state: "installed".into(),
             scripts: vec![script("https://a.example/sw.js", true), script("https://a.example/b.js", false)],
         };
@@ -267,6 +274,7 @@ mod tests {
         let loaded = store.load().unwrap();
         assert_eq!(loaded.len(), 1);
         assert_eq!(loaded[0].workers[0].state, "activated");
+        assert_eq!(loaded[0].workers[0].worker_type, WorkerType::Module);
         assert_eq!(loaded[0].workers[0].scripts[1].url, "https://a.example/b.js");
         assert!(store.draw_worker_id().unwrap() > id);
         store.remove_registration(registration.id).unwrap();

@@ -22,7 +22,7 @@ use wakeworker_core::{
 };
 use wakeworker_quickjs::{
     ClientInfo, Clients, HttpFetcher, LifecycleEvent, MessageSource, RegisterJob, RegisterWorkerError,
-    RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, WorkerState,
+    RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, WorkerState, WorkerType,
 };
 
 /// Nothing that a test waits for takes longer, unless it is broken.
@@ -121,6 +121,15 @@ impl World {
         script: &str,
         scope: Option<&str>,
     ) -> Result<RegistrationState, RegisterWorkerError> {
+        self.register_type(script, scope, WorkerType::Classic)
+    }
+
+    pub(crate) fn register_type(
+        &self,
+        script: &str,
+        scope: Option<&str>,
+        worker_type: WorkerType,
+    ) -> Result<RegistrationState, RegisterWorkerError> {
         let (sender, receiver) = channel();
         let job = RegisterJob {
             storage_key: self.key(),
@@ -128,6 +137,7 @@ impl World {
             script_url: script.to_owned(),
             scope: scope.map(str::to_owned),
             update_via_cache: "imports".to_owned(),
+            worker_type,
         };
         self.runtime.register(job, move |result| sender.send(result).unwrap());
         wait(&receiver)

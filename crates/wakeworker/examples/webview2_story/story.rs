@@ -14,7 +14,7 @@ use wakeworker::store::MemoryStore;
 use wakeworker::{Host, ServiceWorkerRegistration, SyncRegistrationInfo};
 use wakeworker_quickjs::{
     AbortHandle, FetchRequest, Fetcher, NoClients, RegisterJob, ResponseHead, ResponseSink, Runtime,
-    RuntimeConfig, RuntimeStorage,
+    RuntimeConfig, RuntimeStorage, WorkerType,
 };
 
 /// How each dispatched event ended, by tag, in the order of the dispatches.
@@ -175,6 +175,7 @@ fn page_registers(storage_key: StorageKey) -> Result<RegisterJob> {
         script_url: "sw.js".to_owned(),
         scope: None,
         update_via_cache: "imports".to_owned(),
+        worker_type: WorkerType::Classic,
     })
 }
 

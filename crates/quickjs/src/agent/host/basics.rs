@@ -63,6 +63,7 @@ fn facts(realm: &Realm) -> String {
         "onLine": realm.shared.fetch.online.load(Ordering::Acquire),
         "isSecureContext": true,
         "extensions": realm.shared.config.script_extensions.names(),
+        "workerType": worker.worker_type.name(),
         "webMessages": worker.has_web_messages(&realm.shared),
     })
     .to_string()

@@ -2,7 +2,7 @@
 
 use super::super::realm::Realm;
 use super::super::task::HostError;
-use super::{Answer, HostObject, Reply};
+use super::{Answer, HostObject, Reply, view};
 use crate::script::{Buffer, Text};
 use flate2::write::{DeflateEncoder, GzDecoder, GzEncoder, ZlibEncoder};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -124,10 +124,7 @@ fn write(
     let Some(codec) = codecs.get_mut(&id) else {
         return Err(HostError::new("TypeError", "the compression stream is closed"));
     };
-    let end = offset.checked_add(length).filter(|end| *end <= bytes.len());
-    let Some(part) = end.map(|end| &bytes[offset..end]) else {
-        return Err(HostError::new("RangeError", "the bytes to write lie outside of their buffer"));
-    };
+    let part = view(bytes, offset, length)?;
     codec.input.drain(..codec.taken);
     codec.taken = 0;
     codec.input.extend_from_slice(part);

@@ -4,8 +4,8 @@ use super::super::realm::Realm;
 use super::super::task::HostError;
 use super::{HostObject, throw};
 use crate::fetch::{Credentials, FetchOrder, Mode, fetch_whole};
-use crate::mime;
 use crate::script::{Script, Text, run};
+use crate::{WorkerType, mime};
 use ::url::Url;
 use rquickjs::{Ctx, Result};
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
     host.function("importScript", move |ctx: Ctx<'_>, url: Text| -> Result<()> {
-        let script = match find(&state, &url.into_string()) {
+        let script = match find_import(&state, &url.into_string(), ScriptKind::Classic) {
             Ok(script) => script,
             Err(error) => return Err(throw(&ctx, &error)),
         };
@@ -24,7 +24,30 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     })
 }
 
-fn find(realm: &Realm, url: &str) -> std::result::Result<Arc<Script>, HostError> {
+/// How an imported script is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScriptKind {
+    /// By `importScripts`, from anywhere.
+    Classic,
+    /// By an `import` declaration: other origins must allow it.
+    Module,
+}
+
+impl From<WorkerType> for ScriptKind {
+    fn from(worker_type: WorkerType) -> ScriptKind {
+        match worker_type {
+            WorkerType::Classic => ScriptKind::Classic,
+            WorkerType::Module => ScriptKind::Module,
+        }
+    }
+}
+
+/// The stored script of this URL, or while the worker installs the one that the network gives.
+pub(crate) fn find_import(
+    realm: &Realm,
+    url: &str,
+    kind: ScriptKind,
+) -> std::result::Result<Arc<Script>, HostError> {
     let (stored, may_fetch, count) = realm.worker.import(url);
     if let Some(script) = stored {
         return Ok(script);
@@ -46,24 +69,28 @@ fn find(realm: &Realm, url: &str) -> std::result::Result<Arc<Script>, HostError>
         realm.worker.storage_key.origin(),
         &realm.worker.script_url,
         url,
+        kind,
     )?);
     realm.worker.add_import(script.clone());
     Ok(script)
 }
 
-/// Fetches a script for `importScripts`; the error is what the script sees.
+/// Fetches an imported script; the error is what the script sees.
 pub(crate) fn fetch_import(
     shared: &Arc<crate::shared::Shared>,
     origin: &str,
     referrer: &str,
     url: &str,
+    kind: ScriptKind,
 ) -> std::result::Result<Script, HostError> {
     let network = |message: String| HostError::new("NetworkError", message);
     let parsed = Url::parse(url)
         .map_err(|error| HostError::new("SyntaxError", format!("`{url}` is no URL: {error}")))?;
     let mut order = FetchOrder::get(parsed, origin);
-    order.mode = Mode::NoCors;
-    order.credentials = Credentials::Include;
+    (order.mode, order.credentials) = match kind {
+        ScriptKind::Classic => (Mode::NoCors, Credentials::Include),
+        ScriptKind::Module => (Mode::Cors, Credentials::SameOrigin),
+    };
     order.referrer = referrer.to_owned();
     order.destination = "script";
     let timeout = Duration::from_millis(shared.config.start_duration_max_ms);

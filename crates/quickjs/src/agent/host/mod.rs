@@ -9,6 +9,7 @@ mod events;
 mod fetch;
 mod imports;
 mod indexeddb;
+mod locks;
 mod registration;
 mod sync;
 mod text;
@@ -17,7 +18,8 @@ mod url;
 pub(crate) use codec::Codec;
 pub(crate) use crypto::CryptoQueue;
 pub(crate) use fetch::begin_waiting_fetches;
-pub(crate) use imports::fetch_import;
+pub(crate) use imports::{ScriptKind, fetch_import, find_import};
+pub(crate) use locks::LockOwner;
 pub(crate) use text::Decoder;
 
 use super::realm::Realm;
@@ -43,6 +45,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     caches::install(&host, realm)?;
     codec::install(&host, realm)?;
     crypto::install(&host, realm)?;
+    locks::install(&host, realm)?;
     ctx.globals().set("__host", host.object)
 }
 
@@ -100,6 +103,13 @@ impl<'js> IntoJs<'js> for Reply {
             Err(error) => Err(throw(ctx, &error)),
         }
     }
+}
+
+/// The part of a buffer that a script's view shows.
+fn view(bytes: &[u8], offset: usize, length: usize) -> std::result::Result<&[u8], HostError> {
+    let end = offset.checked_add(length).filter(|end| *end <= bytes.len());
+    end.map(|end| &bytes[offset..end])
+        .ok_or_else(|| HostError::new("RangeError", "the view lies outside of its buffer"))
 }
 
 /// Throws `{name, message, hostError: true}`: the mark tells it from what a script threw.

@@ -10,6 +10,7 @@ use rquickjs::Result;
 use rquickjs::function::Opt;
 use serde::Deserialize;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use wakeworker_core::WorkerId;
 
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
@@ -64,6 +65,18 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
     host.function("postMessageToWorker", move |worker: u64, data: Text| {
         post_to_worker(&state, WorkerId(worker), data.into_string());
+    })?;
+    let state = realm.clone();
+    host.function("broadcastOpen", move || state.run.hears_broadcasts.store(true, Ordering::Release))?;
+    let state = realm.clone();
+    host.function("broadcast", move |name: Text, data: Text| {
+        let (own, limit) = (&state.worker, state.shared.config.queued_messages_max);
+        let (name, data) = (name.into_string(), data.into_string());
+        for worker in state.shared.all_workers() {
+            if worker.storage_key == own.storage_key && worker.id != own.id {
+                worker.hear_broadcast(&name, &data, limit);
+            }
+        }
     })?;
     let state = realm.clone();
     host.function("postWebMessage", move |json: Text| {

@@ -2,7 +2,7 @@
 
 use super::super::realm::Realm;
 use super::super::task::HostError;
-use super::{Answer, HostObject, Reply};
+use super::{Answer, HostObject, Reply, view};
 use crate::script::{Buffer, Text};
 use encoding_rs::{CoderResult, DecoderResult, Encoding};
 use rquickjs::Result;
@@ -74,10 +74,7 @@ fn decode(
     let Some(open) = decoders.get_mut(&id) else {
         return Err(HostError::new("InvalidStateError", "the decoder is closed"));
     };
-    let end = offset.checked_add(length).filter(|end| *end <= bytes.len());
-    let Some(mut rest) = end.map(|end| &bytes[offset..end]) else {
-        return Err(HostError::new("RangeError", "the bytes to decode lie outside of their buffer"));
-    };
+    let mut rest = view(bytes, offset, length)?;
     let mut text = String::new();
     let decoded = loop {
         let room = if open.fatal {
