@@ -5,8 +5,7 @@
 // statement that needs no answer. Whoever breaks the protocol, floods it, or does not read, is disconnected; a page
 // then connects again and starts anew with `Hello`.
 //
-// A `Data` text is the output of the structured-clone serialiser that page and worker share
-// (crates/quickjs/js/src/clone.ts); the gateway passes it on unread.
+// A `Data` text is a structured clone in the format of docs/store-format.md, as Base64; the gateway passes it on unread.
 
 /** The version that both sides must name. It changes with every change that an older side would misread. */
 export type ProtocolVersion = 1;

@@ -69,6 +69,19 @@ The same text is at /.wakeworker/api/metrics of the running `serve`, for request
 While `offline on` lasts, sync events wait and every request of pages and workers fails as it does without a network.
 It ends with `offline off` or with the `serve` process.")]
     Offline(OfflineArgs),
+    /// Show what sites store on this machine, or delete everything of one
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "\
+A running `serve` is asked; without one, the profile itself is read. What a site has: IndexedDB databases with their
+blobs, caches, its workers and its sync registrations. Nothing of it is ever deleted to make room for another.
+
+Examples:
+  wakeworker storage
+  wakeworker storage --origin http://127.0.0.1:8080 --json
+  wakeworker storage clear --origin http://127.0.0.1:8080"
+    )]
+    Storage(StorageArgs),
     /// Fire a sync event at a worker now, and print how it ended
     #[command(after_help = "\
 The event is fired whether or not the tag is registered and changes no registration. The exit status is 0 only if it
@@ -167,6 +180,36 @@ pub(crate) struct MetricsArgs {
     /// The profile of the `serve` to talk to [default: the one that `serve` uses by default]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) profile: Option<PathBuf>,
+}
+
+/// Arguments of `storage`.
+#[derive(Debug, Args)]
+pub(crate) struct StorageArgs {
+    /// What to do instead of showing
+    #[command(subcommand)]
+    pub(crate) action: Option<StorageAction>,
+    /// Only the data of this site
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<String>,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+}
+
+/// What `storage` does besides showing.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StorageAction {
+    /// Delete everything of a site: databases, caches, workers, sync registrations
+    Clear(StorageClearArgs),
+}
+
+/// Arguments of `storage clear`.
+#[derive(Debug, Args)]
+pub(crate) struct StorageClearArgs {
+    /// The site
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: String,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
 }
 
 /// Arguments of `explain`.

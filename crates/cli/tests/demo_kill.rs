@@ -1,5 +1,6 @@
-//! R167, R169: the host is killed with -9 at 50 random moments of the demo's story; whatever it acknowledged, a sync
-//! registration or a message, is neither lost nor forgotten.
+//! R167, R169: the host is killed with -9 at 50 random moments of the demo's story, and at every third of them the power
+//! fails as well, so that what its database had not synced is gone; whatever it acknowledged, a sync registration or a
+//! message, is neither lost nor forgotten.
 //!
 //! A moment is a step of the story and a time after its beginning, drawn from what the undisturbed story took, which is told
 //! first. `SEED=… cargo test` draws the same moments again.
@@ -16,6 +17,8 @@ mod child;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "../src/demo/page.rs"]
 mod page;
+#[cfg(target_os = "linux")]
+mod power;
 
 use child::Process;
 use page::{Answer, Page};
@@ -52,6 +55,10 @@ async fn nothing_acknowledged_is_lost() {
     // Moments that all fall before the first acknowledgement would prove nothing.
     assert!(totals.messages > MOMENTS && totals.syncs > MOMENTS, "{totals:?}");
     assert!(totals.cut_short > MOMENTS / 2, "most moments must lie within the story: {totals:?}");
+    if cfg!(target_os = "linux") {
+        // A power cut that takes nothing away is none.
+        assert!(totals.power_cuts > MOMENTS / 4 && totals.bytes_lost > 0, "{totals:?}");
+    }
 }
 
 /// What was acknowledged before a kill, and what followed.
@@ -62,6 +69,8 @@ struct Totals {
     messages: u64,
     syncs: u64,
     sent_twice: u64,
+    power_cuts: u64,
+    bytes_lost: usize,
 }
 
 impl Totals {
@@ -71,6 +80,8 @@ impl Totals {
         self.messages += other.messages;
         self.syncs += other.syncs;
         self.sent_twice += other.sent_twice;
+        self.power_cuts += other.power_cuts;
+        self.bytes_lost += other.bytes_lost;
     }
 }
 
@@ -87,6 +98,8 @@ async fn lane_of_moments(seed: u64, lane: u64) -> Totals {
         totals.messages += round.acknowledged.messages.len() as u64;
         totals.syncs += round.acknowledged.tags.len() as u64;
         totals.sent_twice += round.sent_twice;
+        totals.power_cuts += u64::from(round.bytes_lost.is_some());
+        totals.bytes_lost += round.bytes_lost.unwrap_or(0);
     }
     totals
 }
@@ -122,6 +135,8 @@ struct Round {
     /// When each step of the story began.
     steps: Vec<Instant>,
     sent_twice: u64,
+    /// What a power cut took away, if there was one.
+    bytes_lost: Option<usize>,
 }
 
 /// What the host has acknowledged to the page.
@@ -153,7 +168,10 @@ impl Round {
             }
         };
         host.kill().await.unwrap();
-        let context = format!("round {number}, killed at {moment:?}, acknowledged {acknowledged:?}");
+        let bytes_lost = if moment.is_some() { stage.cut_power(number) } else { None };
+        let context = format!(
+            "round {number}, killed at {moment:?}, lost {bytes_lost:?} bytes, acknowledged {acknowledged:?}"
+        );
 
         let mut host = stage.host(&inbox_url, &["--offline"]);
         url_of(&mut host).await;
@@ -165,7 +183,7 @@ impl Round {
         inbox.kill().await.unwrap();
         let sent_twice =
             arrivals.iter().filter(|arrival| arrival.get("duplicate_of").is_some()).count() as u64;
-        Round { acknowledged, cut_short, steps: progress.borrow().clone(), sent_twice }
+        Round { acknowledged, cut_short, steps: progress.borrow().clone(), sent_twice, bytes_lost }
     }
 }
 
@@ -304,7 +322,35 @@ impl Stage {
         let mut args = vec!["serve", SITE, "--json", "--assume-online", "--port", &port, "--proxy", &proxy];
         args.extend(more);
         args.push("--profile");
-        self.spawn("host", &args, "profile")
+        self.spawn_host(&args)
+    }
+
+    /// The host, with its power supply watched where that is possible.
+    #[cfg(target_os = "linux")]
+    fn spawn_host(&self, args: &[&str]) -> Process {
+        let supply = power::PowerSupply::new(&self.dir.path().join("profile"));
+        let program = [OsString::from(PROGRAM)];
+        let profile = [self.dir.path().join("profile").into_os_string()];
+        let args =
+            supply.command().into_iter().chain(program).chain(args.iter().map(OsString::from)).chain(profile);
+        Process::spawn("host", Path::new("/usr/bin/env"), args).unwrap()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn spawn_host(&self, args: &[&str]) -> Process {
+        self.spawn("host", args, "profile")
+    }
+
+    /// At every third moment the power fails. Returns how many bytes that took away.
+    #[cfg(target_os = "linux")]
+    fn cut_power(&self, number: u64) -> Option<usize> {
+        let fails = number.is_multiple_of(3);
+        fails.then(|| power::PowerSupply::new(&self.dir.path().join("profile")).cut())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn cut_power(&self, _: u64) -> Option<usize> {
+        None
     }
 
     /// Starts the program with a last argument that is a path in the folder.

@@ -6,7 +6,8 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Page, Serve, Site, http};
+use support::{Page, Serve, Site, clone_of, http, shown};
+use wakeworker_structured_clone::Token;
 
 const WORKER: &str = r#"
     oninstall = () => skipWaiting();
@@ -32,11 +33,6 @@ fn site() -> Site {
         ("sw.js", WORKER),
         ("data.json", "{\"a\":1}"),
     ])
-}
-
-/// `"value"` as the page's structured clone writes a string.
-fn cloned(text: &str) -> String {
-    json!([1, text]).to_string()
 }
 
 async fn get(serve: &Serve, path: &str, referrer: Option<&str>) -> (u16, String) {
@@ -81,9 +77,11 @@ async fn a_page_is_controlled_and_its_requests_go_through_the_worker() {
     assert_eq!(second.welcome["controller"]["registration"], registration);
     assert_eq!(second.welcome["controller"]["worker"]["state"], "activated");
     let worker = second.welcome["controller"]["worker"]["id"].clone();
-    second.send(&json!({ "type": "postMessage", "worker": worker, "data": cloned("hi") })).await;
+    second
+        .send(&json!({ "type": "postMessage", "worker": worker, "data": clone_of(&Token::String(b"hi")) }))
+        .await;
     let reply = second.wait_for(|m| m["type"] == "message").await;
-    let data = reply["data"].as_str().unwrap();
+    let data = shown(&reply["data"]);
     assert!(data.contains("hi") && data.contains(second.welcome["client"].as_str().unwrap()), "{data}");
     assert_eq!(reply["source"]["id"], worker);
 }
@@ -169,7 +167,7 @@ async fn a_page_and_its_syncs_outlive_a_killed_gateway() {
     assert_eq!(tags, json!([[97]]));
     assert!(serve.control(&["offline", "off"]).status.success());
     let message = page.wait_for(|m| m["type"] == "message").await;
-    assert!(message["data"].as_str().unwrap().contains("synced a"));
+    assert_eq!(shown(&message["data"]), "\"synced a\"");
 }
 
 #[tokio::test] // R18, R19, R34, R175; CR: RegisterFromIFrameWithMainFrameHost, RegisterFromIFrameWithTopLevelFrameForOrigin

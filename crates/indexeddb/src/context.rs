@@ -2,14 +2,14 @@
 
 use crate::Error;
 use crate::database::Database;
-use crate::engine::{Listener, Mode, Shared};
+use crate::engine::{Listener, Mode, Owner};
 use crate::queue::{Kind, Request};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A worker or page that uses databases of its origin. Dropped, it leaves nothing open.
 pub struct Context {
-    shared: Arc<Shared>,
+    shared: Arc<Owner>,
     origin: String,
     id: u64,
     listener: Arc<dyn Listener>,
@@ -25,7 +25,7 @@ struct Known {
 }
 
 impl Context {
-    pub(crate) fn new(shared: Arc<Shared>, origin: String, listener: Arc<dyn Listener>) -> Context {
+    pub(crate) fn new(shared: Arc<Owner>, origin: String, listener: Arc<dyn Listener>) -> Context {
         let id = shared.draw_id();
         Context { shared, origin, id, listener, known: Mutex::default() }
     }

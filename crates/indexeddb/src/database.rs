@@ -1,5 +1,6 @@
 //! One database: its connections, its transactions in the order of their creation, and its file.
 
+use crate::blobs::Blobs;
 use crate::engine::{Listener, Mode, Notice, Shared};
 use crate::queue::{Queue, Request};
 use crate::{Error, Schema, schema};
@@ -20,11 +21,20 @@ pub(crate) struct Inner {
     pub(crate) origin: String,
     pub(crate) name: Vec<u8>,
     /// The open file and its id.
-    pub(crate) file: Option<(i64, Connection)>,
+    pub(crate) file: Option<OpenFile>,
     /// Held apart while a memory database has no connection, because its file is its content.
     pub(crate) connections: Vec<Link>,
     pub(crate) live: Vec<Transaction>,
     pub(crate) queue: Queue,
+}
+
+/// The file of a database, open.
+pub(crate) struct OpenFile {
+    id: i64,
+    pub(crate) sqlite: Connection,
+    pub(crate) blobs: Option<Arc<Blobs>>,
+    /// Bytes that the running transaction may leave behind.
+    pub(crate) bytes_max: u64,
 }
 
 /// A connection of a context.
@@ -86,7 +96,7 @@ impl Database {
         if inner.live.iter().any(|transaction| transaction.mode == Mode::VersionChange) {
             return Ok(inner.queue.old_version());
         }
-        let version = schema::version(inner.open_file()?)?;
+        let version = schema::version(&inner.open_file()?.sqlite)?;
         inner.close_file_if_unused();
         Ok(version)
     }
@@ -178,14 +188,26 @@ impl Database {
 
 impl Inner {
     /// The open file; opened, and named in the catalog, if it is not.
-    pub(crate) fn open_file(&mut self) -> Result<&Connection, Error> {
+    pub(crate) fn open_file(&mut self) -> Result<&OpenFile, Error> {
         if self.file.is_none() {
             let id = self.shared.files.id_of(&self.origin, &self.name)?;
-            self.file = Some((id, self.shared.files.connect(id)?));
+            let sqlite = self.shared.files.connect(id)?;
+            let blobs = self.shared.files.blobs(id);
+            if let Some(blobs) = &blobs {
+                blobs.recover(&sqlite)?;
+            }
+            self.file = Some(OpenFile { id, sqlite, blobs, bytes_max: 0 });
         }
         match &self.file {
-            Some((_, sqlite)) => Ok(sqlite),
+            Some(file) => Ok(file),
             None => Err(Error::Unknown("the database has no file".to_owned())),
+        }
+    }
+
+    /// Has the file checked at the next opening if an operation found it damaged.
+    pub(crate) fn note_damage(&self, error: &Error) {
+        if let Some(file) = self.file.as_ref().filter(|_| error.is_damage()) {
+            self.shared.files.suspect(file.id);
         }
     }
 
@@ -194,7 +216,7 @@ impl Inner {
         if !self.connections.is_empty() || !self.live.is_empty() {
             return;
         }
-        let Some((_, sqlite)) = &self.file else { return };
+        let Some(OpenFile { sqlite, .. }) = &self.file else { return };
         if schema::version(sqlite).is_ok_and(|version| version == 0) {
             // If this fails, the empty database is found and removed another time.
             let _ = self.remove();
@@ -206,10 +228,8 @@ impl Inner {
     /// Deletes the file and its name.
     pub(crate) fn remove(&mut self) -> Result<(), Error> {
         let id = match self.file.take() {
-            Some((id, sqlite)) => {
-                drop(sqlite);
-                Some(id)
-            }
+            // Closed before it is deleted.
+            Some(file) => Some(file.id),
             None => self.shared.files.find(&self.origin, &self.name)?,
         };
         if let Some(id) = id {
@@ -255,14 +275,14 @@ impl Inner {
 
     fn begin_writing(&mut self, position: usize) -> Result<(), Error> {
         let strict = self.live[position].strict;
-        let room = match &self.file {
-            Some((id, _)) => self.shared.room_for(&self.origin, *id),
-            None => 0,
-        };
-        let sqlite = self.open_file()?;
-        let page = pragma(sqlite, "page_size")?;
-        let pages = i64::try_from((room / page.max(1)).clamp(1, 4_294_967_294)).unwrap_or(1);
-        sqlite.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        let id = self.open_file()?.id;
+        let room = self.shared.room_for(&self.origin, id);
+        if let Some(file) = &mut self.file {
+            file.bytes_max = room;
+        }
+        let file = self.open_file()?;
+        file.limit_pages()?;
+        let sqlite = &file.sqlite;
         // Strict survives a power cut, relaxed the death of the process.
         sqlite.pragma_update(None, "synchronous", if strict { "FULL" } else { "NORMAL" })?;
         sqlite.execute_batch("BEGIN IMMEDIATE")?;
@@ -282,7 +302,7 @@ impl Inner {
             broken: None,
         });
         let begun = self.begin_writing(self.live.len() - 1).and_then(|()| {
-            let sqlite = self.open_file()?;
+            let sqlite = &self.open_file()?.sqlite;
             schema::set_version(sqlite, version)?;
             schema::load(sqlite)
         });
@@ -306,8 +326,12 @@ impl Inner {
         };
         if ended.mode != Mode::ReadOnly
             && ended.is_running
-            && let Some((id, sqlite)) = &self.file
+            && let Some(file) = &self.file
         {
+            let sqlite = &file.sqlite;
+            if commit && result.is_ok() {
+                result = file.blobs.as_ref().map_or(Ok(()), |blobs| blobs.sync());
+            }
             if commit && result.is_ok() {
                 result = sqlite.execute_batch("COMMIT").map_err(Error::from);
             }
@@ -317,9 +341,11 @@ impl Inner {
                     result = result.and(Err(error.into()));
                 }
             }
-            let bytes =
-                pragma(sqlite, "page_count").and_then(|pages| Ok(pages * pragma(sqlite, "page_size")?));
-            self.shared.set_usage(&self.origin, *id, Some(bytes.unwrap_or(0)));
+            if let Some(blobs) = &file.blobs {
+                // What cannot be settled now is settled when the database is opened again.
+                let _ = blobs.settle(sqlite);
+            }
+            self.shared.set_usage(&self.origin, file.id, Some(file.bytes().unwrap_or(0)));
         }
         if ended.mode == Mode::VersionChange && (!commit || result.is_err()) {
             // An upgrade that did not happen leaves nobody connected.
@@ -349,6 +375,34 @@ impl Inner {
         self.connections.retain(|link| {
             !link.is_closing || live.iter().any(|transaction| transaction.connection == link.id)
         });
+    }
+}
+
+impl OpenFile {
+    /// Bytes of the file and of its blobs.
+    fn bytes(&self) -> Result<u64, Error> {
+        let pages = pragma(&self.sqlite, "page_count")? * pragma(&self.sqlite, "page_size")?;
+        Ok(pages + self.blobs.as_ref().map_or(0, |blobs| blobs.bytes()))
+    }
+
+    /// Lets the file become as large as the blobs allow.
+    pub(crate) fn limit_pages(&self) -> Result<(), Error> {
+        let blobs = self.blobs.as_ref().map_or(0, |blobs| blobs.bytes());
+        let page = pragma(&self.sqlite, "page_size")?.max(1);
+        let pages = (self.bytes_max.saturating_sub(blobs) / page).clamp(1, 4_294_967_294) as i64;
+        Ok(self.sqlite.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+    }
+
+    /// Refuses a blob for which there is no room.
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), Error> {
+        let after = self.bytes()?.saturating_add(bytes as u64);
+        if after > self.bytes_max {
+            return Err(Error::QuotaExceeded(format!(
+                "the database would have {after} bytes, but its origin has room for {}; delete something first",
+                self.bytes_max
+            )));
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::database::Database;
 use crate::files::Files;
 use crate::{Error, Schema};
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +24,23 @@ pub enum Place {
 pub struct Limits {
     /// Bytes of an origin's database files together. Default: 4,294,967,296 (4 GiB).
     pub origin_bytes_max: u64,
+}
+
+/// Says how much the databases of an origin may hold, and hears how much they do.
+pub trait Allowance: Send + Sync {
+    /// How many bytes all databases of an origin may have together now.
+    fn databases_bytes_max(&self, origin: &str) -> u64;
+
+    /// All databases of an origin have so many bytes together now.
+    fn databases_changed(&self, origin: &str, bytes: u64);
+}
+
+impl Allowance for Limits {
+    fn databases_bytes_max(&self, _: &str) -> u64 {
+        self.origin_bytes_max
+    }
+
+    fn databases_changed(&self, _: &str, _: u64) {}
 }
 
 impl Default for Limits {
@@ -119,15 +137,45 @@ pub enum Notice {
     },
 }
 
+/// What an operator sees of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseInfo {
+    /// Its name, in WTF-8.
+    pub name: Vec<u8>,
+    /// Its version; an error if its file cannot be read.
+    pub version: Result<u64, Error>,
+    /// Bytes of its files.
+    pub bytes: u64,
+}
+
 /// All databases of a profile. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    shared: Arc<Owner>,
+}
+
+/// What engines and contexts hold. The last of them to go closes all files: databases know the shared state that knows
+/// them, so they would keep each other.
+pub(crate) struct Owner(Arc<Shared>);
+
+impl Deref for Owner {
+    type Target = Arc<Shared>;
+
+    fn deref(&self) -> &Arc<Shared> {
+        &self.0
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let databases = std::mem::take(&mut *self.databases.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(databases);
+    }
 }
 
 pub(crate) struct Shared {
     pub(crate) files: Files,
-    limits: Limits,
+    allowance: Arc<dyn Allowance>,
     next_id: AtomicU64,
     databases: Mutex<Databases>,
     /// Bytes of the files, by origin and id.
@@ -143,25 +191,53 @@ const DATABASES_KEPT: usize = 256;
 impl Engine {
     /// Opens the databases of a place.
     pub fn open(place: &Place, limits: Limits) -> Result<Engine, Error> {
+        Engine::open_with(place, Arc::new(limits))
+    }
+
+    /// The same with limits that change, or that other data shares.
+    pub fn open_with(place: &Place, allowance: Arc<dyn Allowance>) -> Result<Engine, Error> {
         let files = Files::open(place)?;
         let mut usage: HashMap<String, HashMap<i64, u64>> = HashMap::new();
         for (origin, id, bytes) in files.sizes()? {
             usage.entry(origin).or_default().insert(id, bytes);
         }
+        for (origin, files) in &usage {
+            allowance.databases_changed(origin, files.values().sum());
+        }
         Ok(Engine {
-            shared: Arc::new(Shared {
+            shared: Arc::new(Owner(Arc::new(Shared {
                 files,
-                limits,
+                allowance,
                 next_id: AtomicU64::new(1),
                 databases: Mutex::default(),
                 usage: Mutex::new(usage),
-            }),
+            }))),
         })
     }
 
     /// A context of an origin. Its end closes its connections and aborts its transactions.
     pub fn context(&self, origin: &str, listener: Arc<dyn Listener>) -> Context {
         Context::new(self.shared.clone(), origin.to_owned(), listener)
+    }
+
+    /// Every origin that has a database.
+    pub fn origins(&self) -> Vec<String> {
+        let usage = self.shared.usage();
+        let mut origins: Vec<String> =
+            usage.iter().filter(|(_, files)| !files.is_empty()).map(|(origin, _)| origin.clone()).collect();
+        origins.sort_unstable();
+        origins
+    }
+
+    /// Names and versions of an origin's databases, by name, with the bytes of each.
+    pub fn databases(&self, origin: &str) -> Result<Vec<DatabaseInfo>, Error> {
+        let mut all = Vec::new();
+        for (id, name) in self.shared.files.list(origin)? {
+            let version = self.shared.database(origin, &name).version();
+            let bytes = self.shared.usage().get(origin).and_then(|files| files.get(&id).copied());
+            all.push(DatabaseInfo { name, version, bytes: bytes.unwrap_or(0) });
+        }
+        Ok(all)
     }
 
     /// Bytes of an origin's database files.
@@ -217,6 +293,9 @@ impl Shared {
             Some(bytes) => files.insert(id, bytes),
             None => files.remove(&id),
         };
+        let all = files.values().sum();
+        drop(usage);
+        self.allowance.databases_changed(origin, all);
     }
 
     /// How large the file of a database may become.
@@ -224,6 +303,6 @@ impl Shared {
         let others: u64 = self.usage().get(origin).map_or(0, |files| {
             files.iter().filter(|(other, _)| **other != id).map(|(_, bytes)| *bytes).sum()
         });
-        self.limits.origin_bytes_max.saturating_sub(others)
+        self.allowance.databases_bytes_max(origin).saturating_sub(others)
     }
 }

@@ -1,6 +1,10 @@
 //! Why an operation failed, with the DOMException name that the specification gives it.
 
+use rusqlite::ErrorCode;
 use std::fmt;
+use std::io;
+use std::path::Path;
+use wakeworker_structured_clone::CloneError;
 
 /// Why an operation of the engine failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +26,20 @@ pub enum Error {
     Unknown(String),
 }
 
+/// What every message about a damaged file says.
+const DAMAGED: &str = "is damaged";
+
 impl Error {
+    /// A file that cannot be trusted any more.
+    pub(crate) fn damaged(file: &str, problem: &dyn fmt::Display) -> Error {
+        Error::Unknown(format!("the database file `{file}` {DAMAGED}: {problem}"))
+    }
+
+    /// Whether a file was found damaged.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Error::Unknown(text) if text.contains(DAMAGED))
+    }
+
     /// The name of the DOMException for it.
     pub fn dom_exception_name(&self) -> &'static str {
         match self {
@@ -33,6 +50,19 @@ impl Error {
             Error::QuotaExceeded(_) => "QuotaExceededError",
             Error::Abort(_) => "AbortError",
             Error::Unknown(_) => "UnknownError",
+        }
+    }
+}
+
+impl Error {
+    /// The failure of a file.
+    pub(crate) fn from_io(path: &Path, error: &io::Error) -> Error {
+        let shown = path.display();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Error::QuotaExceeded(format!("the disk has no room left for `{shown}`: {error}"))
+            }
+            _ => Error::Unknown(format!("`{shown}` cannot be used: {error}")),
         }
     }
 }
@@ -55,12 +85,14 @@ impl std::error::Error for Error {}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
-        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
-            Error::QuotaExceeded(
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Error::QuotaExceeded(
                 "there is no room left for this origin's data; delete something first".to_owned(),
-            )
-        } else {
-            Error::Unknown(format!("the database failed: {error}"))
+            ),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Error::Unknown(format!("the database file {DAMAGED}: {error}"))
+            }
+            _ => Error::Unknown(format!("the database failed: {error}")),
         }
     }
 }
@@ -68,5 +100,11 @@ impl From<rusqlite::Error> for Error {
 impl From<rusqlite::types::FromSqlError> for Error {
     fn from(error: rusqlite::types::FromSqlError) -> Error {
         Error::Unknown(format!("a stored record cannot be read: {error}"))
+    }
+}
+
+impl From<CloneError> for Error {
+    fn from(error: CloneError) -> Error {
+        Error::Data(format!("the value cannot be stored: {error}"))
     }
 }

@@ -1,11 +1,12 @@
 //! Where databases are: a catalog of names, and one SQLite file for each database.
 
+use crate::blobs::{Blobs, bytes_in};
 use crate::schema;
 use crate::{Error, Place};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 const CATALOG: &str = "
@@ -21,6 +22,8 @@ const CATALOG: &str = "
 pub(crate) struct Files {
     dir: Option<PathBuf>,
     catalog: Mutex<Connection>,
+    /// The blobs of databases that are open or whose blobs are read.
+    blobs: Mutex<HashMap<i64, Weak<Blobs>>>,
 }
 
 impl Files {
@@ -29,7 +32,7 @@ impl Files {
         let (dir, catalog) = match place {
             Place::Memory => (None, Connection::open_in_memory()?),
             Place::Dir(dir) => {
-                std::fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
+                std::fs::create_dir_all(dir).map_err(|error| Error::from_io(dir, &error))?;
                 (Some(dir.clone()), Connection::open(dir.join("catalog.sqlite"))?)
             }
         };
@@ -40,9 +43,9 @@ impl Files {
                 .prepare("SELECT id FROM database")?
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<HashSet<i64>>>()?;
-            remove_orphans(dir, &known).map_err(|error| unusable(dir, &error))?;
+            remove_orphans(dir, &known).map_err(|error| Error::from_io(dir, &error))?;
         }
-        Ok(Files { dir, catalog: Mutex::new(catalog) })
+        Ok(Files { dir, catalog: Mutex::new(catalog), blobs: Mutex::default() })
     }
 
     fn catalog(&self) -> MutexGuard<'_, Connection> {
@@ -58,6 +61,19 @@ impl Files {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// The blobs of a database; a database in memory has them in its records.
+    pub(crate) fn blobs(&self, id: i64) -> Option<Arc<Blobs>> {
+        let dir = blobs_dir(self.dir.as_deref()?, id);
+        let mut all = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(blobs) = all.get(&id).and_then(Weak::upgrade) {
+            return Some(blobs);
+        }
+        all.retain(|_, blobs| blobs.strong_count() > 0);
+        let blobs = Blobs::new(dir);
+        all.insert(id, Arc::downgrade(&blobs));
+        Some(blobs)
+    }
+
     /// Every database with its origin and size.
     pub(crate) fn sizes(&self) -> Result<Vec<(String, i64, u64)>, Error> {
         let catalog = self.catalog();
@@ -70,8 +86,9 @@ impl Files {
     }
 
     fn size(&self, id: i64) -> u64 {
+        let Some(dir) = &self.dir else { return 0 };
         let file = self.path(id).and_then(|path| std::fs::metadata(path).ok());
-        file.map_or(0, |file| file.len())
+        file.map_or(0, |file| file.len()) + bytes_in(&blobs_dir(dir, id))
     }
 
     fn path(&self, id: i64) -> Option<PathBuf> {
@@ -111,13 +128,22 @@ impl Files {
             return Ok(sqlite);
         };
         let crashed = std::fs::metadata(beside(&path, "-wal")).is_ok_and(|wal| wal.len() > 0);
+        let mark = path.with_extension(SUSPECT);
         let name = path.display().to_string();
-        match open_file(&path, crashed, &name) {
-            Ok(sqlite) => Ok(sqlite),
-            Err(Error::Unknown(message)) if message.contains(DAMAGED) => {
-                Err(self.quarantine(id, &path, &message))
-            }
-            Err(error) => Err(error),
+        let opened = match open_file(&path, crashed || mark.exists(), &name) {
+            Err(error) if error.is_damage() => Err(self.quarantine(id, &path, &error.to_string())),
+            opened => opened,
+        };
+        // Checked, or moved aside.
+        let _ = std::fs::remove_file(mark);
+        opened
+    }
+
+    /// Something was found damaged while a database was in use: it is checked as a whole when it is opened again.
+    pub(crate) fn suspect(&self, id: i64) {
+        if let Some(path) = self.path(id) {
+            // Without the mark it is found again by whoever reads the same place.
+            let _ = std::fs::write(path.with_extension(SUSPECT), "");
         }
     }
 
@@ -131,6 +157,9 @@ impl Files {
             }
         }
         let _ = std::fs::remove_file(beside(path, "-shm"));
+        // Without its rows nobody finds a blob any more, but a person may.
+        let blobs = path.with_extension("blobs");
+        let _ = std::fs::rename(&blobs, beside(&blobs, ".damaged"));
         match self.catalog().execute("DELETE FROM database WHERE id = ?1", [id]) {
             Ok(_) => Error::Unknown(format!(
                 "{message}; it was moved to `{}`, and opening the database again gives an empty one",
@@ -144,21 +173,25 @@ impl Files {
     pub(crate) fn remove(&self, id: i64) -> Result<(), Error> {
         self.catalog().execute("DELETE FROM database WHERE id = ?1", [id])?;
         if let Some(path) = self.path(id) {
-            for file in [beside(&path, "-wal"), beside(&path, "-shm"), path] {
+            for file in [beside(&path, "-wal"), beside(&path, "-shm"), path.with_extension(SUSPECT), path] {
                 // What cannot be removed now is an orphan for the next start.
                 let _ = std::fs::remove_file(file);
             }
+        }
+        if let Some(blobs) = self.blobs(id) {
+            blobs.remove_all();
         }
         Ok(())
     }
 }
 
-const DAMAGED: &str = "is damaged";
+/// The extension of the mark of a database that must be checked.
+const SUSPECT: &str = "suspect";
 
 fn open_file(path: &Path, crashed: bool, name: &str) -> Result<Connection, Error> {
     let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            Error::Unknown(format!("the database file `{name}` {DAMAGED}: {error}"))
+            Error::damaged(name, &error)
         }
         _ => Error::from(error),
     };
@@ -167,9 +200,9 @@ fn open_file(path: &Path, crashed: bool, name: &str) -> Result<Connection, Error
     found.map_err(damaged)?;
     if crashed {
         let check: String =
-            sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
+            sqlite.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(damaged)?;
         if check != "ok" {
-            return Err(Error::Unknown(format!("the database file `{name}` {DAMAGED}: {check}")));
+            return Err(Error::damaged(name, &check));
         }
     }
     prepare(&mut sqlite, schema::TABLES, name)?;
@@ -198,6 +231,10 @@ fn prepare(sqlite: &mut Connection, tables: &str, name: &str) -> Result<(), Erro
     Ok(())
 }
 
+fn blobs_dir(dir: &Path, id: i64) -> PathBuf {
+    dir.join(format!("{id}.blobs"))
+}
+
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -208,18 +245,19 @@ fn remove_orphans(dir: &Path, known: &HashSet<i64>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let Some((id, "sqlite" | "sqlite-wal" | "sqlite-shm")) =
+        let Some((id, kind @ ("sqlite" | "sqlite-wal" | "sqlite-shm" | SUSPECT | "blobs"))) =
             name.to_str().and_then(|name| name.split_once('.'))
         else {
             continue;
         };
-        if id.parse::<i64>().is_ok_and(|id| !known.contains(&id)) {
+        if !id.parse::<i64>().is_ok_and(|id| !known.contains(&id)) {
+            continue;
+        }
+        if kind == "blobs" {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
             std::fs::remove_file(entry.path())?;
         }
     }
     Ok(())
-}
-
-fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::Unknown(format!("`{}` cannot be used: {error}", path.display()))
 }

@@ -1,7 +1,7 @@
 //! A process that commits is killed at seeded moments: every commit that had returned is there, none is half there.
 
-use crate::tests::{all, context, engine_at, number, open};
-use crate::{IndexKeys, Mode, Source};
+use crate::tests::{all, blob_of, context, engine_at, number, open, with_blob};
+use crate::{IndexKeys, Mode, Row, Source};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -48,16 +48,19 @@ fn kill_9_leaves_whole_transactions() {
         let (connection, store, index) = open(&context, &notes);
         let (transaction, _) = context.begin(connection, &[store], Mode::ReadOnly, false).unwrap();
         let rows = all(&context, transaction, Source::Store(store));
-        let found = rows.first().map_or(0, |row| batch(row.value.as_deref().unwrap()));
+        let found = rows.first().map_or(0, batch_of);
         let place = format!("seed {SEED}, round {round}");
         assert!(found >= acknowledged, "{place}: {found} after {acknowledged} was acknowledged");
         assert_eq!(rows.len(), if found == 0 { 0 } else { RECORDS as usize }, "{place}");
         for row in &rows {
-            assert_eq!(batch(row.value.as_deref().unwrap()), found, "{place}: a transaction is half there");
+            assert_eq!(batch_of(row), found, "{place}: a transaction is half there");
         }
+        let blobs = rows.iter().filter(|row| !row.blobs.is_empty()).count();
+        let files = std::fs::read_dir(dir.path().join("1.blobs")).map_or(0, Iterator::count);
+        assert_eq!(files, blobs, "{place}: there are orphans");
         let entries = all(&context, transaction, Source::Index { store, index });
         assert_eq!(entries.len(), rows.len(), "{place}: index and records differ");
-        assert!(entries.iter().all(|row| batch(row.value.as_deref().unwrap()) == found), "{place}");
+        assert!(entries.iter().all(|row| batch_of(row) == found), "{place}");
     }
 }
 
@@ -70,7 +73,7 @@ fn commit_until_killed(dir: &Path) {
     let (read, _) = context.begin(connection, &[store], Mode::ReadOnly, false).unwrap();
     let first = all(&context, read, Source::Store(store));
     context.commit(read).unwrap();
-    let mut next = first.first().map_or(0, |row| batch(row.value.as_deref().unwrap())) + 1;
+    let mut next = first.first().map_or(0, batch_of) + 1;
     println!();
     loop {
         let strict = next.is_multiple_of(2);
@@ -79,6 +82,10 @@ fn commit_until_killed(dir: &Path) {
         for record in 0..RECORDS {
             let mut value = next.to_le_bytes().to_vec();
             value.resize(4 + (record as usize * 997) % 9_000, 0);
+            if record % 7 == 3 {
+                // Some records have their bytes in a file.
+                value = with_blob(&value);
+            }
             let entries = [IndexKeys { index, keys: vec![number(next * RECORDS + record)] }];
             context.put(write, store, &number(record), &value, &entries, false).unwrap();
         }
@@ -89,6 +96,7 @@ fn commit_until_killed(dir: &Path) {
     }
 }
 
-fn batch(value: &[u8]) -> u32 {
+fn batch_of(row: &Row) -> u32 {
+    let value = if row.blobs.is_empty() { row.value.clone().unwrap() } else { blob_of(row) };
     u32::from_le_bytes(value[..4].try_into().unwrap())
 }

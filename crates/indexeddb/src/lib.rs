@@ -3,6 +3,8 @@
 //! [`Engine`] has all databases of a profile. Each script context (a worker, a page) has a [`Context`]: it opens and
 //! deletes databases, begins transactions, and hears through its [`Listener`] what other contexts cause. Operations of a
 //! running transaction are plain calls; requests, events and key paths are the business of the caller's language.
+//! Values are bytes. In those that are structured clones (crate `wakeworker-structured-clone`), Blobs and Files have
+//! files of their own.
 //!
 //! ```
 //! use std::sync::mpsc::channel;
@@ -31,6 +33,7 @@
 //! # Ok::<(), wakeworker_indexeddb::Error>(())
 //! ```
 
+mod blobs;
 mod context;
 mod database;
 mod engine;
@@ -47,8 +50,9 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use blobs::StoredBlob;
 pub use context::Context;
-pub use engine::{Engine, Limits, Listener, Mode, Notice, Place};
+pub use engine::{Allowance, DatabaseInfo, Engine, Limits, Listener, Mode, Notice, Place};
 pub use error::Error;
 pub use key::{Key, KeyPart};
 pub use records::IndexKeys;

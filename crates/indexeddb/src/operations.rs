@@ -1,12 +1,11 @@
 //! What a running transaction can do. Each call happens whole or not at all.
 
 use crate::context::Context;
-use crate::database::{Database, Inner};
+use crate::database::{Database, Inner, OpenFile};
 use crate::engine::Mode;
 use crate::records::{self, IndexKeys};
 use crate::scan::{self, Range, Row, Scan, Source};
 use crate::{Error, Key, schema};
-use rusqlite::Connection;
 
 impl Database {
     /// Whether this is the running upgrade of a context.
@@ -23,17 +22,17 @@ impl Database {
 impl Context {
     /// A record of a store or index source, in one scan. See [`Scan`].
     pub fn scan(&self, transaction: u64, scan: &Scan) -> Result<Vec<Row>, Error> {
-        self.read(transaction, scan.source, |sqlite| scan::scan(sqlite, scan))
+        self.read(transaction, scan.source, |file| scan::scan(file, scan))
     }
 
     /// How many records of a range there are.
     pub fn count(&self, transaction: u64, source: Source, range: &Range) -> Result<u64, Error> {
-        self.read(transaction, source, |sqlite| records::count(sqlite, source, range))
+        self.read(transaction, source, |file| records::count(&file.sqlite, source, range))
     }
 
     /// Draws the next number of a store's key generator.
     pub fn generate_key(&self, transaction: u64, store: i64) -> Result<Key, Error> {
-        self.write(transaction, store, |sqlite| records::generate_key(sqlite, store))
+        self.write(transaction, store, |file| records::generate_key(&file.sqlite, store))
     }
 
     /// Stores a record with its keys in the store's indexes. Without `overwrite` the key must be new.
@@ -46,17 +45,17 @@ impl Context {
         entries: &[IndexKeys],
         overwrite: bool,
     ) -> Result<(), Error> {
-        self.write(transaction, store, |sqlite| records::put(sqlite, store, key, value, entries, overwrite))
+        self.write(transaction, store, |file| records::put(file, store, key, value, entries, overwrite))
     }
 
     /// Deletes the records of a range.
     pub fn delete(&self, transaction: u64, store: i64, range: &Range) -> Result<(), Error> {
-        self.write(transaction, store, |sqlite| records::delete(sqlite, store, range))
+        self.write(transaction, store, |file| records::delete(file, store, range))
     }
 
     /// Deletes all records of a store.
     pub fn clear(&self, transaction: u64, store: i64) -> Result<(), Error> {
-        self.write(transaction, store, |sqlite| records::clear(sqlite, store))
+        self.write(transaction, store, |file| records::clear(file, store))
     }
 
     /// Gives an existing record its keys in a new index.
@@ -67,7 +66,7 @@ impl Context {
         key: &Key,
         entry: &IndexKeys,
     ) -> Result<(), Error> {
-        self.write(transaction, store, |sqlite| records::index_record(sqlite, entry, key))
+        self.write(transaction, store, |file| records::index_record(&file.sqlite, entry, key))
     }
 
     /// Makes a store; gives its id.
@@ -78,17 +77,20 @@ impl Context {
         key_path: Option<&[u8]>,
         auto_increment: bool,
     ) -> Result<i64, Error> {
-        self.upgrade(transaction, |sqlite| schema::create_store(sqlite, name, key_path, auto_increment))
+        self.upgrade(transaction, |file| schema::create_store(&file.sqlite, name, key_path, auto_increment))
     }
 
     /// Deletes a store with its records and indexes.
     pub fn delete_store(&self, transaction: u64, store: i64) -> Result<(), Error> {
-        self.upgrade(transaction, |sqlite| schema::delete_store(sqlite, store))
+        self.upgrade(transaction, |file| {
+            records::clear(file, store)?;
+            schema::delete_store(&file.sqlite, store)
+        })
     }
 
     /// Renames a store.
     pub fn rename_store(&self, transaction: u64, store: i64, name: &[u8]) -> Result<(), Error> {
-        self.upgrade(transaction, |sqlite| schema::rename_store(sqlite, store, name))
+        self.upgrade(transaction, |file| schema::rename_store(&file.sqlite, store, name))
     }
 
     /// Makes an index without entries; gives its id.
@@ -101,26 +103,26 @@ impl Context {
         unique: bool,
         multi_entry: bool,
     ) -> Result<i64, Error> {
-        self.upgrade(transaction, |sqlite| {
-            schema::create_index(sqlite, store, name, key_path, unique, multi_entry)
+        self.upgrade(transaction, |file| {
+            schema::create_index(&file.sqlite, store, name, key_path, unique, multi_entry)
         })
     }
 
     /// Deletes an index.
     pub fn delete_index(&self, transaction: u64, index: i64) -> Result<(), Error> {
-        self.upgrade(transaction, |sqlite| schema::delete_index(sqlite, index))
+        self.upgrade(transaction, |file| schema::delete_index(&file.sqlite, index))
     }
 
     /// Renames an index.
     pub fn rename_index(&self, transaction: u64, index: i64, name: &[u8]) -> Result<(), Error> {
-        self.upgrade(transaction, |sqlite| schema::rename_index(sqlite, index, name))
+        self.upgrade(transaction, |file| schema::rename_index(&file.sqlite, index, name))
     }
 
     fn read<T>(
         &self,
         transaction: u64,
         source: Source,
-        read: impl FnOnce(&Connection) -> Result<T, Error>,
+        read: impl FnOnce(&OpenFile) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let store = match source {
             Source::Store(store) | Source::Index { store, .. } => store,
@@ -128,14 +130,18 @@ impl Context {
         let database = self.database_of(transaction)?;
         let mut inner = database.inner();
         inner.allow(transaction, Some(store), Mode::ReadOnly)?;
-        read(inner.open_file()?)
+        let outcome = read(inner.open_file()?);
+        if let Err(error) = &outcome {
+            inner.note_damage(error);
+        }
+        outcome
     }
 
     fn write<T>(
         &self,
         transaction: u64,
         store: i64,
-        write: impl FnOnce(&Connection) -> Result<T, Error>,
+        write: impl FnOnce(&OpenFile) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let database = self.database_of(transaction)?;
         let mut inner = database.inner();
@@ -146,7 +152,7 @@ impl Context {
     fn upgrade<T>(
         &self,
         transaction: u64,
-        change: impl FnOnce(&Connection) -> Result<T, Error>,
+        change: impl FnOnce(&OpenFile) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let database = self.database_of(transaction)?;
         let mut inner = database.inner();
@@ -188,19 +194,22 @@ impl Inner {
     fn whole<T>(
         &mut self,
         transaction: u64,
-        change: impl FnOnce(&Connection) -> Result<T, Error>,
+        change: impl FnOnce(&OpenFile) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let sqlite = self.open_file()?;
+        let file = self.open_file()?;
+        let sqlite = &file.sqlite;
         let changed = sqlite
             .prepare_cached("SAVEPOINT operation")?
             .execute([])
             .map_err(Error::from)
-            .and_then(|_| change(sqlite))
+            .and_then(|_| change(file))
             .and_then(|value| {
                 sqlite.prepare_cached("RELEASE operation")?.execute([])?;
                 Ok(value)
             });
         let Err(error) = changed else { return changed };
+        self.note_damage(&error);
+        let sqlite = &self.open_file()?.sqlite;
         let undone = !sqlite.is_autocommit()
             && sqlite.execute_batch("ROLLBACK TO operation; RELEASE operation").is_ok();
         if !undone && let Some(live) = self.live.iter_mut().find(|live| live.id == transaction) {

@@ -108,7 +108,7 @@ impl Inner {
                     self.file.is_none() && self.shared.files.find(&self.origin, &self.name)?.is_none();
                 let old = match kind {
                     Kind::Delete if missing => 0,
-                    _ => schema::version(self.open_file()?)?,
+                    _ => schema::version(&self.open_file()?.sqlite)?,
                 };
                 self.queue.old_version = old;
                 match kind {
@@ -118,7 +118,7 @@ impl Inner {
                         )));
                     }
                     Kind::Open { version, connection } if old > 0 && version.is_none_or(|new| new == old) => {
-                        let schema = schema::load(self.open_file()?)?;
+                        let schema = schema::load(&self.open_file()?.sqlite)?;
                         self.connect(connection, listener);
                         self.queue.finish();
                         listener.notify(Notice::Opened { request, connection, schema });

@@ -1,8 +1,10 @@
 //! Storing and deleting records with their index entries.
 
+use crate::database::OpenFile;
 use crate::scan::{Range, Source};
 use crate::{Error, Key};
 use rusqlite::{Connection, OptionalExtension, params};
+use wakeworker_structured_clone::{blobs_outside, has_blobs};
 
 /// The largest number that a key generator gives.
 const GENERATED_MAX: i64 = 1 << 53;
@@ -46,13 +48,14 @@ fn note_key(sqlite: &Connection, store: i64, key: &Key) -> Result<(), Error> {
 
 /// "Store a record into an object store": nothing is changed if a constraint is violated.
 pub(crate) fn put(
-    sqlite: &Connection,
+    file: &OpenFile,
     store: i64,
     key: &Key,
     value: &[u8],
     entries: &[IndexKeys],
     overwrite: bool,
 ) -> Result<(), Error> {
+    let sqlite = &file.sqlite;
     let exists = sqlite
         .prepare_cached("SELECT 1 FROM record WHERE store = ?1 AND key = ?2")?
         .exists(params![store, key.as_bytes()])?;
@@ -72,7 +75,10 @@ pub(crate) fn put(
              AND object_index IN (SELECT id FROM object_index WHERE store = ?1)",
         )?;
         delete.execute(params![store, key.as_bytes()])?;
+        drop_blobs(file, store, &Range::only(key.clone()))?;
     }
+    let outside = store_blobs(file, store, key, value)?;
+    let value = outside.as_deref().unwrap_or(value);
     sqlite
         .prepare_cached("INSERT OR REPLACE INTO record (store, key, value) VALUES (?1, ?2, ?3)")?
         .execute(params![store, key.as_bytes(), value])?;
@@ -80,6 +86,36 @@ pub(crate) fn put(
         insert_entries(sqlite, entry, key)?;
     }
     note_key(sqlite, store, key)
+}
+
+/// Puts the blobs of a value into files; gives the value that names them.
+fn store_blobs(file: &OpenFile, store: i64, key: &Key, value: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    let Some(blobs) = file.blobs.as_ref().filter(|_| has_blobs(value)) else { return Ok(None) };
+    let outside = blobs_outside(value, |content| {
+        file.check_room(content.len())?;
+        let number = blobs.write(content)?;
+        file.sqlite
+            .prepare_cached("INSERT INTO blob (id, store, key, bytes) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![number as i64, store, key.as_bytes(), content.len() as i64])?;
+        file.limit_pages()?;
+        Ok::<_, Error>(number)
+    })?;
+    Ok(Some(outside))
+}
+
+/// Drops the blobs of the records of a range.
+fn drop_blobs(file: &OpenFile, store: i64, range: &Range) -> Result<(), Error> {
+    let Some(blobs) = file.blobs.as_ref().filter(|blobs| blobs.is_used()) else { return Ok(()) };
+    let (condition, bounds) = range.condition("key", 2);
+    let mut parameters: Vec<&dyn rusqlite::ToSql> = vec![&store];
+    parameters.extend(bounds.iter().map(|bound| bound as &dyn rusqlite::ToSql));
+    let mut delete =
+        file.sqlite.prepare_cached(&format!("DELETE FROM blob WHERE store = ?1{condition} RETURNING id"))?;
+    let mut rows = delete.query(&*parameters)?;
+    while let Some(row) = rows.next()? {
+        blobs.drop_row(row.get::<_, i64>(0)? as u64);
+    }
+    Ok(())
 }
 
 /// Gives a record that exists its keys in a new index.
@@ -123,7 +159,9 @@ fn insert_entries(sqlite: &Connection, entry: &IndexKeys, key: &Key) -> Result<(
 }
 
 /// Deletes the records of a range.
-pub(crate) fn delete(sqlite: &Connection, store: i64, range: &Range) -> Result<(), Error> {
+pub(crate) fn delete(file: &OpenFile, store: i64, range: &Range) -> Result<(), Error> {
+    drop_blobs(file, store, range)?;
+    let sqlite = &file.sqlite;
     let (condition, bounds) = range.condition("key", 2);
     let mut parameters: Vec<&dyn rusqlite::ToSql> = vec![&store];
     parameters.extend(bounds.iter().map(|bound| bound as &dyn rusqlite::ToSql));
@@ -141,8 +179,8 @@ pub(crate) fn delete(sqlite: &Connection, store: i64, range: &Range) -> Result<(
 }
 
 /// Deletes all records of a store.
-pub(crate) fn clear(sqlite: &Connection, store: i64) -> Result<(), Error> {
-    delete(sqlite, store, &Range::default())
+pub(crate) fn clear(file: &OpenFile, store: i64) -> Result<(), Error> {
+    delete(file, store, &Range::default())
 }
 
 /// How many records of a range there are.

@@ -1,7 +1,10 @@
 //! Reading records in the order of their keys: everything from `get` to a cursor's step is one scan.
 
+use crate::blobs::StoredBlob;
+use crate::database::OpenFile;
 use crate::{Error, Key};
 use rusqlite::{Connection, ToSql, params};
+use wakeworker_structured_clone::{BlobContent, CloneError, Reader, Token, has_blobs};
 
 /// Keys between two bounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,10 +122,40 @@ pub struct Row {
     pub primary_key: Key,
     /// Its value, if asked for.
     pub value: Option<Vec<u8>>,
+    /// The blobs that the value names.
+    pub blobs: Vec<StoredBlob>,
 }
 
 /// Reads what a scan describes.
-pub(crate) fn scan(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
+pub(crate) fn scan(file: &OpenFile, scan: &Scan) -> Result<Vec<Row>, Error> {
+    let mut rows = read(&file.sqlite, scan)?;
+    for row in &mut rows {
+        if let (Some(blobs), Some(value)) =
+            (&file.blobs, row.value.as_deref().filter(|value| has_blobs(value)))
+        {
+            row.blobs = outside_numbers(value)?.into_iter().map(|number| blobs.pin(number)).collect();
+        }
+    }
+    Ok(rows)
+}
+
+/// The numbers of the blobs that a value names.
+fn outside_numbers(value: &[u8]) -> Result<Vec<u64>, Error> {
+    let mut numbers = Vec::new();
+    let mut reader = Reader::new(value).map_err(damaged)?;
+    while let Some(token) = reader.next().map_err(damaged)? {
+        if let Token::Blob { content: BlobContent::Outside { number, .. }, .. } = token {
+            numbers.push(number);
+        }
+    }
+    Ok(numbers)
+}
+
+fn damaged(error: CloneError) -> Error {
+    Error::Unknown(format!("a stored record cannot be read: {error}"))
+}
+
+fn read(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
     let (table, id) = scan.source.table();
     let is_index = matches!(scan.source, Source::Index { .. });
     let descending = matches!(scan.direction, Direction::Prev | Direction::PrevUnique);
@@ -177,7 +210,7 @@ pub(crate) fn scan(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> 
     while let Some(row) = rows.next()? {
         let key = Key::from_bytes(row.get(0)?)?;
         let primary_key = if is_index { Key::from_bytes(row.get(1)?)? } else { key.clone() };
-        found.push(Row { key, primary_key, value: row.get(2)? });
+        found.push(Row { key, primary_key, value: row.get(2)?, blobs: Vec::new() });
     }
     if let (Source::Index { store, .. }, true) = (scan.source, scan.values) {
         let mut value = sqlite.prepare_cached("SELECT value FROM record WHERE store = ?1 AND key = ?2")?;

@@ -82,6 +82,13 @@ pub(crate) const TABLES: &str = "
         PRIMARY KEY (object_index, key, primary_key)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX index_entry_of_record ON index_entry (object_index, primary_key);
+    CREATE TABLE blob (
+        id INTEGER PRIMARY KEY,
+        store INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        bytes INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX blob_of_record ON blob (store, key);
 ";
 
 pub(crate) fn version(sqlite: &Connection) -> Result<u64, Error> {
@@ -148,13 +155,9 @@ pub(crate) fn create_store(
     Ok(sqlite.last_insert_rowid())
 }
 
+/// Deletes a store that has no records any more.
 pub(crate) fn delete_store(sqlite: &Connection, store: i64) -> Result<(), Error> {
-    sqlite.execute(
-        "DELETE FROM index_entry WHERE object_index IN (SELECT id FROM object_index WHERE store = ?1)",
-        [store],
-    )?;
     sqlite.execute("DELETE FROM object_index WHERE store = ?1", [store])?;
-    sqlite.execute("DELETE FROM record WHERE store = ?1", [store])?;
     sqlite.execute("DELETE FROM object_store WHERE id = ?1", [store])?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::*;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use wakeworker_structured_clone::{BlobContent, Reader, Token, Writer, blobs_inside};
 
 pub(crate) struct Notes(Mutex<Sender<Notice>>);
 
@@ -164,6 +165,11 @@ fn what_was_not_committed_and_what_was_deleted_is_gone_after_reopening() {
     assert_eq!(engine.usage_bytes("https://a.example"), 0);
     let files = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name());
     assert!(files.into_iter().all(|name| name.to_string_lossy().starts_with("catalog")));
+    // Whoever goes last closes the files in good order, which takes their logs away.
+    drop((again, engine, notes));
+    let files: Vec<_> =
+        std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["catalog.sqlite"]);
 }
 
 #[test]
@@ -208,6 +214,49 @@ fn a_damaged_file_is_moved_aside_and_others_work() {
     open(&again, &notes);
 }
 
+#[test]
+fn damage_that_is_found_late_moves_the_file_aside_at_the_next_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine_at(dir.path());
+    let (first, notes) = context(&engine);
+    let (connection, store, _) = open(&first, &notes);
+    let (write, _) = first.begin(connection, &[store], Mode::ReadWrite, true).unwrap();
+    for key in 0..200 {
+        first.put(write, store, &number(key), &[key as u8; 3_000], &[], true).unwrap();
+    }
+    first.commit(write).unwrap();
+    drop((first, engine));
+    // It was closed in good order; then the disk lost a piece in the middle.
+    let path = dir.path().join("1.sqlite");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 8192 * 4096;
+    bytes[middle..middle + 40_960].fill(0xA5);
+    std::fs::write(&path, bytes).unwrap();
+
+    let engine = engine_at(dir.path());
+    let (again, notes) = context(&engine);
+    let (connection, store, _) = open(&again, &notes);
+    let (read, _) = again.begin(connection, &[store], Mode::ReadOnly, false).unwrap();
+    let scan = Scan {
+        source: Source::Store(store),
+        range: Range::default(),
+        direction: Direction::Next,
+        start: None,
+        skip: 0,
+        limit: None,
+        values: true,
+    };
+    assert!(matches!(again.scan(read, &scan), Err(Error::Unknown(text)) if text.contains("damaged")));
+    drop((again, engine));
+    let engine = engine_at(dir.path());
+    let (last, notes) = context(&engine);
+    last.open_database(1, b"d", Some(1));
+    let Notice::Failed { error: Error::Unknown(message), .. } = notes.recv().unwrap() else { panic!() };
+    assert!(message.contains("1.sqlite.damaged"), "{message}");
+    open(&last, &notes);
+    assert!(!dir.path().join("1.suspect").exists());
+}
+
 #[test] // R176
 fn a_newer_format_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -225,4 +274,136 @@ fn a_newer_format_is_refused_and_left_alone() {
     assert!(matches!(notes.recv().unwrap(), Notice::Failed { error: Error::Unknown(_), .. }));
     drop((again, engine));
     assert_eq!(std::fs::read(dir.path().join("1.sqlite")).unwrap(), before);
+}
+
+/// A record with one blob, as a structured clone.
+pub(crate) fn with_blob(content: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::new(usize::MAX);
+    let blob = Token::Blob { file: None, media_type: b"a/b", content: BlobContent::Inside(content) };
+    for token in [Token::Object, Token::Key(b"blob"), blob, Token::End] {
+        writer.write(&token).unwrap();
+    }
+    writer.finish()
+}
+
+/// The content of the blob of a row.
+pub(crate) fn blob_of(row: &Row) -> Vec<u8> {
+    let load = |number| {
+        let blob = row.blobs.iter().find(|blob| blob.number() == number);
+        blob.ok_or(Error::Unknown("no such blob".to_owned()))?.read()
+    };
+    let whole = blobs_inside(row.value.as_deref().unwrap(), usize::MAX, load).unwrap();
+    let mut reader = Reader::new(&whole).unwrap();
+    while let Some(token) = reader.next().unwrap() {
+        if let Token::Blob { content: BlobContent::Inside(content), .. } = token {
+            return content.to_vec();
+        }
+    }
+    panic!("there is no blob")
+}
+
+fn files_of(dir: &Path) -> usize {
+    std::fs::read_dir(dir.join("1.blobs")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn blobs_are_files_that_live_as_long_as_a_record_or_a_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine_at(dir.path());
+    let (context, notes) = context(&engine);
+    let (connection, store, _) = open(&context, &notes);
+    let begin = || context.begin(connection, &[store], Mode::ReadWrite, true).unwrap().0;
+    let read = || {
+        let (read, _) = context.begin(connection, &[store], Mode::ReadOnly, false).unwrap();
+        let rows = all(&context, read, Source::Store(store));
+        context.commit(read).unwrap();
+        rows
+    };
+    let write = begin();
+    for key in 1..=3 {
+        context.put(write, store, &number(key), &with_blob(&[key as u8; 50_000]), &[], true).unwrap();
+    }
+    context.commit(write).unwrap();
+    assert_eq!(files_of(dir.path()), 3);
+    assert!(engine.usage_bytes("https://a.example") > 150_000);
+    let rows = read();
+    assert!(rows.iter().all(|row| row.value.as_ref().unwrap().len() < 100), "the content is outside");
+    assert_eq!(blob_of(&rows[1]), [2; 50_000]);
+
+    // An abort leaves the old file and takes the new one, which somebody may still read.
+    let write = begin();
+    context.put(write, store, &number(1), &with_blob(b"never"), &[], true).unwrap();
+    let unborn = all(&context, write, Source::Store(store)).remove(0);
+    context.abort(write).unwrap();
+    assert_eq!(blob_of(&unborn), b"never");
+    drop(unborn);
+    assert_eq!((files_of(dir.path()), blob_of(&read()[0])), (3, vec![1; 50_000]));
+
+    // What is replaced or deleted can be read by those who have it.
+    let write = begin();
+    context.put(write, store, &number(1), &with_blob(b"new"), &[], true).unwrap();
+    context.delete(write, store, &Range::only(number(2))).unwrap();
+    context.commit(write).unwrap();
+    assert_eq!((blob_of(&rows[0]), blob_of(&rows[1])), (vec![1; 50_000], vec![2; 50_000]));
+    assert_eq!(files_of(dir.path()), 4);
+    drop(rows);
+    assert_eq!(files_of(dir.path()), 2);
+
+    // Whoever holds one keeps it even when the whole database goes.
+    let last = read().remove(0);
+    engine.clear("https://a.example").unwrap();
+    assert_eq!(blob_of(&last), b"new");
+    assert_eq!(engine.usage_bytes("https://a.example"), 0);
+    drop(last);
+    assert_eq!(files_of(dir.path()), 0);
+}
+
+#[test]
+fn files_that_no_record_names_are_removed_when_the_database_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine_at(dir.path());
+    let (first, notes) = context(&engine);
+    let (connection, store, _) = open(&first, &notes);
+    let (write, _) = first.begin(connection, &[store], Mode::ReadWrite, true).unwrap();
+    first.put(write, store, &number(1), &with_blob(b"kept"), &[], true).unwrap();
+    first.commit(write).unwrap();
+    drop((first, engine));
+    let blobs = dir.path().join("1.blobs");
+    std::fs::write(blobs.join("00000000000000ff"), "orphan").unwrap();
+    std::fs::write(blobs.join("mine.txt"), "not ours").unwrap();
+    std::fs::create_dir(dir.path().join("77.blobs")).unwrap();
+    std::fs::write(dir.path().join("77.blobs/0000000000000001"), "of no database").unwrap();
+
+    let engine = engine_at(dir.path());
+    assert!(!dir.path().join("77.blobs").exists());
+    let (again, notes) = context(&engine);
+    let (connection, store, _) = open(&again, &notes);
+    assert!(!blobs.join("00000000000000ff").exists() && blobs.join("mine.txt").exists());
+    let (read, _) = again.begin(connection, &[store], Mode::ReadOnly, false).unwrap();
+    let rows = all(&again, read, Source::Store(store));
+    assert_eq!(blob_of(&rows[0]), b"kept");
+    // A file that somebody took away is an error of that blob only.
+    std::fs::remove_file(blobs.join(format!("{:016x}", rows[0].blobs[0].number()))).unwrap();
+    assert!(matches!(rows[0].blobs[0].read(), Err(Error::Unknown(_))));
+}
+
+#[test]
+fn blobs_count_against_the_quota() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place::Dir(dir.path().to_owned());
+    let engine = Engine::open(&place, Limits { origin_bytes_max: 300_000 }).unwrap();
+    let (context, notes) = context(&engine);
+    let (connection, store, _) = open(&context, &notes);
+    let (write, _) = context.begin(connection, &[store], Mode::ReadWrite, true).unwrap();
+    context.put(write, store, &number(1), &with_blob(&[1; 200_000]), &[], true).unwrap();
+    let full = context.put(write, store, &number(2), &with_blob(&[1; 90_000]), &[], true);
+    assert!(matches!(&full, Err(Error::QuotaExceeded(text)) if text.contains("300000")), "{full:?}");
+    let full = context.put(write, store, &number(2), &[1; 90_000], &[], true);
+    assert!(matches!(full, Err(Error::QuotaExceeded(_))), "{full:?}");
+    let _ = context.abort(write);
+    assert_eq!(files_of(dir.path()), 0);
+    let (write, _) = context.begin(connection, &[store], Mode::ReadWrite, true).unwrap();
+    context.put(write, store, &number(2), &with_blob(&[1; 150_000]), &[], true).unwrap();
+    context.commit(write).unwrap();
+    assert_eq!(files_of(dir.path()), 1);
 }

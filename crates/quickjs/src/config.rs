@@ -35,6 +35,8 @@ pub struct RuntimeConfig {
     pub timers_max: usize,
     /// Messages that may wait for one worker; further ones are dropped. Default: 1,000.
     pub queued_messages_max: usize,
+    /// Largest structured clone: a message, or a value in IndexedDB. Default: 268,435,456 (256 MiB).
+    pub clone_bytes_max: usize,
     /// Exchanges that one worker may have under way; further fetches wait for their turn. Default: 128.
     pub fetches_max: usize,
     /// Long operations of `crypto.subtle` that one worker may have waiting; further ones fail. Default: 1,000.
@@ -84,13 +86,12 @@ pub struct RuntimeConfig {
     pub console_line_bytes_max: usize,
     /// Console lines of one worker per second; further ones are counted, not kept. Default: 1,000.
     pub console_lines_per_second_max: u32,
-    /// Size of an origin's IndexedDB files together; more gives QuotaExceededError. Default: 4,294,967,296 (4 GiB).
-    pub indexeddb_bytes_max: u64,
-    /// What IndexedDB and the caches of one origin may hold together before a write to a cache gives
-    /// QuotaExceededError; `navigator.storage.estimate()` tells it as the quota. Default: 2,147,483,648 (2 GiB).
+    /// What IndexedDB and the caches of one origin may hold together; more gives QuotaExceededError.
+    /// `navigator.storage.estimate()` tells it as the quota. Default: 2,147,483,648 (2 GiB).
     pub origin_bytes_max: u64,
-    /// What the caches of all origins may hold. Default: 8,589,934,592 (8 GiB).
-    pub caches_bytes_max: u64,
+    /// What all origins may hold together. Nothing is ever deleted to make room: who comes last is refused.
+    /// Default: 8,589,934,592 (8 GiB).
+    pub profile_bytes_max: u64,
     /// An opaque response counts up to so many bytes more than it has, so that nobody learns its size. Default:
     /// 14,680,064 (14 MiB).
     pub opaque_padding_bytes_max: u64,
@@ -147,6 +148,7 @@ impl Default for RuntimeConfig {
             imported_scripts_max: 256,
             timers_max: 10_000,
             queued_messages_max: 1_000,
+            clone_bytes_max: 256 * MIB,
             fetches_max: 128,
             crypto_operations_max: 1_000,
             rsa_modulus_bits_max: 4_096,
@@ -170,9 +172,8 @@ impl Default for RuntimeConfig {
             fetch_timeout_ms: 3_600_000,
             console_line_bytes_max: 16 * 1024,
             console_lines_per_second_max: 1_000,
-            indexeddb_bytes_max: 4096 * MIB as u64,
             origin_bytes_max: 2048 * MIB as u64,
-            caches_bytes_max: 8192 * MIB as u64,
+            profile_bytes_max: 8192 * MIB as u64,
             opaque_padding_bytes_max: 14 * MIB as u64,
             compiled_script_bytes_max: 32 * MIB,
             user_agent: format!("WakeWorker/{}", env!("CARGO_PKG_VERSION")),

@@ -63,6 +63,29 @@ pub(crate) fn write_wtf8(out: &mut String, mut bytes: &[u8]) {
     out.push('"');
 }
 
+/// WTF-8 as UTF-16.
+pub(crate) fn units_of(mut bytes: &[u8]) -> Vec<u16> {
+    let mut units = Vec::with_capacity(bytes.len());
+    while !bytes.is_empty() {
+        if let [0xED, high @ 0xA0..=0xBF, low @ 0x80..=0xBF, rest @ ..] = bytes {
+            units.push(0xD000 | u16::from(high & 0x3F) << 6 | u16::from(low & 0x3F));
+            bytes = rest;
+            continue;
+        }
+        let good = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        if good.is_empty() {
+            units.push(0xFFFD);
+            bytes = &bytes[1..];
+        }
+        units.extend(good.encode_utf16());
+        bytes = &bytes[good.len()..];
+    }
+    units
+}
+
 /// A tag as JSON text.
 pub(crate) fn tag(tag: &Tag) -> String {
     let mut out = String::new();

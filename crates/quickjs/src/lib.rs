@@ -53,5 +53,5 @@ pub use fetch_event::{FetchEventHandle, FetchEventRequest, FetchEventResult};
 pub use indexeddb::PageDatabases;
 pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob, WorkerType};
 pub use runtime::Runtime;
-pub use storage::RuntimeStorage;
+pub use storage::{OriginStorage, RuntimeStorage, StorageError, StoredCache, StoredDatabase};
 pub use virtual_time::VirtualTime;

@@ -6,6 +6,7 @@ use crate::emitter::{LifecycleEvent, RegistrationState};
 use crate::fetch_event::{FetchEventHandle, FetchResponder};
 use crate::json;
 use crate::shared::Shared;
+use crate::storage::{self, OriginStorage, StorageError};
 use crate::{
     ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, OpenError, PageDatabases, RegisterJob,
     RegisterWorkerError, RuntimeConfig, RuntimeStorage,
@@ -90,6 +91,12 @@ impl Runtime {
         done: impl FnOnce(Result<(), RegisterWorkerError>) + Send + 'static,
     ) {
         self.shared().clear_storage(storage_key, done);
+    }
+
+    /// What every storage key stores in databases and caches, by storage key; of one, if it is named.
+    pub fn stored(&self, storage_key: Option<&StorageKey>) -> Result<Vec<OriginStorage>, StorageError> {
+        storage::usage(&self.shared().indexeddb, &self.shared().caches, &self.shared().quota, storage_key)
+            .map_err(StorageError::from)
     }
 
     /// The databases of a storage key, for a page of the host: the ones that its workers use. `tell` is called in order,

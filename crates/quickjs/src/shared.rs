@@ -9,7 +9,7 @@ use crate::fetch::{FetchRules, PreflightCache};
 use crate::lifecycle::Registry;
 use crate::locks::Locks;
 use crate::script::BytecodeCache;
-use crate::storage::{Caches, RuntimeStorage, WorkerStore};
+use crate::storage::{Caches, Quota, RuntimeStorage, WorkerStore};
 use crate::virtual_time::Work;
 use crate::{ConsoleLevel, Fetcher, OpenError, RuntimeConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use wakeworker::HostHandle;
 use wakeworker_core::{Activity, ActivityEvent, WorkerId};
-use wakeworker_indexeddb::{Engine, Limits, Place};
+use wakeworker_indexeddb::{Engine, Place};
 
 type ConsoleObserver = Box<dyn Fn(&ConsoleLine) + Send + Sync>;
 
@@ -30,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) host: OnceLock<HostHandle>,
     pub(crate) indexeddb: Engine,
     pub(crate) caches: Caches,
+    pub(crate) quota: Arc<Quota>,
     pub(crate) locks: Locks,
     pub(crate) store: WorkerStore,
     pub(crate) bytecode: BytecodeCache,
@@ -63,15 +64,16 @@ impl Shared {
             RuntimeStorage::Dir(dir) => Place::Dir(dir.join("indexeddb")),
             RuntimeStorage::Memory => Place::Memory,
         };
-        let limits = Limits { origin_bytes_max: config.indexeddb_bytes_max };
-        let indexeddb = Engine::open(&place, limits).map_err(|error| OpenError::Inaccessible {
-            path: match storage {
-                RuntimeStorage::Dir(dir) => dir.join("indexeddb"),
-                RuntimeStorage::Memory => "indexeddb".into(),
-            },
-            message: error.to_string(),
-        })?;
-        let caches = Caches::open(storage, &config)?;
+        let quota = Arc::new(Quota::new(&config));
+        let indexeddb =
+            Engine::open_with(&place, quota.clone()).map_err(|error| OpenError::Inaccessible {
+                path: match storage {
+                    RuntimeStorage::Dir(dir) => dir.join("indexeddb"),
+                    RuntimeStorage::Memory => "indexeddb".into(),
+                },
+                message: error.to_string(),
+            })?;
+        let caches = Caches::open(storage, &config, quota.clone())?;
         let fetch = Arc::new(FetchRules {
             fetcher,
             cookies: CookieJar::open(storage, &config)?,
@@ -103,6 +105,7 @@ impl Shared {
             indexeddb,
             locks: Locks::default(),
             caches,
+            quota,
             store,
             threads: Threads::default(),
             registry: Mutex::new(registry),

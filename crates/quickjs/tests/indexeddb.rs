@@ -127,7 +127,7 @@ fn committed_records_survive_a_restart() {
 #[test]
 fn a_full_disk_aborts_the_transaction_and_leaves_memory_and_file_as_they_were() {
     let mut limits = RuntimeConfig::default();
-    limits.indexeddb_bytes_max = 512 * 1024;
+    limits.origin_bytes_max = 512 * 1024;
     let world = World::with(Server::with_worker(WORKER), limits, Config::default());
     let (_, worker) = world.activate("sw.js");
     assert_eq!(world.ask(worker, "add small"), "1");

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{Answer, Server, World};
+use support::{Answer, Server, World, clone_of};
 use wakeworker_core::AttemptOutcome;
 use wakeworker_quickjs::LifecycleEvent;
 
@@ -205,7 +205,7 @@ fn claim_takes_over_the_clients_in_scope_and_messages_reach_them() {
     let messages = world.clients.messages.all();
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].0, "outer");
-    assert!(messages[0].1.contains("/page"), "{messages:?}");
+    assert_eq!(messages[0].1, clone_of(world.server.url("/page").as_str()));
     // R159: the longest scope wins.
     let found = world.runtime.match_registration(&world.key(), &world.server.url("/inner/page")).unwrap();
     assert_eq!(found.scope, world.server.url("/inner/").as_str());

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use wakeworker_core::StorageKey;
 use wakeworker_quickjs::{HttpFetcher, NoClients, PageDatabases, Runtime, RuntimeConfig, RuntimeStorage};
+use wakeworker_structured_clone::{Token, Writer};
 
 struct Page {
     databases: PageDatabases,
@@ -67,7 +70,7 @@ impl Page {
     fn put(&self, transaction: f64, store: &Value, key: u32) -> Result<Value, String> {
         let key = json!(format!("[\"n{key}\"]"));
         let arguments =
-            [json!(transaction as u64), integer(store), key, json!("1"), Value::Null, json!(true)];
+            [json!(transaction as u64), integer(store), key, json!(stored("1")), Value::Null, json!(true)];
         self.ask("idbPut", &arguments)
     }
 
@@ -78,6 +81,13 @@ impl Page {
         });
         self.ask("idbCount", &[json!(transaction as u64), json!(all.to_string())])
     }
+}
+
+/// A string as a page sends it to be stored.
+fn stored(text: &str) -> String {
+    let mut writer = Writer::new(usize::MAX);
+    writer.write(&Token::String(text.as_bytes())).unwrap();
+    STANDARD.encode(writer.finish())
 }
 
 fn integer(value: &Value) -> Value {
@@ -155,12 +165,29 @@ fn what_cannot_be_read_is_refused_and_what_is_too_much_too() {
     let (connection, store) = page.store("db");
     let writing = page.begin(&connection, &integer(&store));
     for key in ["", "{}", "[\"x\"]", "[\"[\"]", "[\"nNaN\"]"] {
-        let arguments =
-            [json!(writing as u64), integer(&store), json!(key), json!("1"), Value::Null, json!(true)];
+        let arguments = [
+            json!(writing as u64),
+            integer(&store),
+            json!(key),
+            json!(stored("1")),
+            Value::Null,
+            json!(true),
+        ];
         assert_eq!(page.ask("idbPut", &arguments), Err("DataError".to_owned()), "{key}");
     }
+    for value in ["", "%", "AAAA", "V1kA"] {
+        let arguments = [
+            json!(writing as u64),
+            integer(&store),
+            json!("[\"n1\"]"),
+            json!(value),
+            Value::Null,
+            json!(true),
+        ];
+        assert_eq!(page.ask("idbPut", &arguments), Err("DataError".to_owned()), "{value}");
+    }
     // A value that can be stored, but not be answered with nine times.
-    let value = json!("x".repeat(4 << 20));
+    let value = json!(stored(&"x".repeat(4 << 20)));
     for key in 0..9 {
         let key = json!(format!("[\"n{key}\"]"));
         let arguments =

@@ -6,9 +6,12 @@
 
 mod image;
 mod medium;
+mod power;
+mod sqlite;
 
 pub(crate) use image::Image;
 pub(crate) use medium::{Medium, Memory};
+pub(crate) use sqlite::Sqlite;
 
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -28,9 +28,18 @@ pub use scenario::{
 };
 pub use shrink::shrink;
 
-use disk::Memory;
+use disk::{Medium, Memory, Sqlite};
 use trace::Trace;
 use world::World;
+
+/// What the simulated profiles are kept on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskKind {
+    /// A store in memory, which does as it is told.
+    Memory,
+    /// The real SQLite store on files. A power cut loses and tears what was not synced.
+    Sqlite,
+}
 
 /// Plays the run that these bytes stand for, on a disk in memory. Returns a number that stands for everything that
 /// happened.
@@ -38,22 +47,24 @@ use world::World;
 /// # Panics
 /// If a host does anything that the specifications do not allow, loses anything, or leaves anything undone.
 pub fn play(bytes: &[u8]) -> u64 {
-    play_on_memory(bytes, false)
+    play_on(DiskKind::Memory, bytes, false)
 }
 
-/// As [`play`], and tells on standard error what happens.
+/// As [`play`], on a disk of this kind; if `told`, with everything that happens on standard error.
 ///
 /// # Panics
 /// As [`play`].
-pub fn tell(bytes: &[u8]) -> u64 {
-    play_on_memory(bytes, true)
-}
-
-fn play_on_memory(bytes: &[u8], told: bool) -> u64 {
+pub fn play_on(disk: DiskKind, bytes: &[u8], told: bool) -> u64 {
     let scenario = Scenario::decode(bytes);
     let trace = Trace::new(told);
     let seed = scenario.setup.installation_seed;
-    let medium = |name, _| Box::new(Memory::new(seed + name as u64)) as Box<dyn disk::Medium>;
+    let medium = |name: usize, _| -> Box<dyn Medium> {
+        let seed = seed + name as u64;
+        match disk {
+            DiskKind::Memory => Box::new(Memory::new(seed)),
+            DiskKind::Sqlite => Box::new(Sqlite::new(seed)),
+        }
+    };
     let mut world = World::new(&scenario, medium, trace.clone());
     for step in &scenario.steps {
         world.step(step);

@@ -6,19 +6,21 @@ use std::env;
 use std::panic::{catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wakeworker_sim::{Scenario, play, shrink, tell};
+use wakeworker_sim::{DiskKind, Scenario, play_on, shrink};
 
 const USAGE: &str = "\
-usage: scripts/sim [--seeds N] [--from S] [--seconds T]   plays N seeds (default 1,000), or as many as T seconds allow
-       SEED=S scripts/sim                                 replays one seed and tells what happens
-       scripts/sim --bytes HEX                            replays these bytes and tells what happens
+usage: scripts/sim [--seeds N] [--from S] [--disk DISK]   plays N seeds (default 1,000), each twice
+       SEED=S scripts/sim [--disk DISK]                   replays one seed and tells what happens
+       scripts/sim --bytes HEX [--disk DISK]              replays these bytes and tells what happens
+With `--shrink no` a failing seed is only named.
+DISK is `memory` (the default) or `sqlite`, the real store on files whose unsynced parts a power cut loses or tears.
 A failing seed is shrunk, and the bytes of the smallest run that still fails are printed.";
 
 fn main() -> ExitCode {
     match Task::read() {
-        Ok(Task::Run { from, seeds }) => run(from, seeds),
-        Ok(Task::Tell(bytes)) => {
-            println!("equal runs have the number {:016x}", tell(&bytes));
+        Ok((Task::Run { from, seeds, shrinks }, disk)) => run(disk, from, seeds, shrinks),
+        Ok((Task::Tell(bytes), disk)) => {
+            println!("equal runs have the number {:016x}", play_on(disk, &bytes, true));
             ExitCode::SUCCESS
         }
         Err(problem) => {
@@ -30,13 +32,14 @@ fn main() -> ExitCode {
 
 /// What is asked for.
 enum Task {
-    Run { from: u64, seeds: u64 },
+    Run { from: u64, seeds: u64, shrinks: bool },
     Tell(Vec<u8>),
 }
 
 impl Task {
-    fn read() -> Result<Task, String> {
-        let (mut from, mut seeds) = (0, 1_000);
+    fn read() -> Result<(Task, DiskKind), String> {
+        let (mut from, mut seeds, mut disk, mut bytes) = (0, 1_000, DiskKind::Memory, None);
+        let mut shrinks = true;
         let mut arguments = env::args().skip(1);
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
@@ -44,21 +47,24 @@ impl Task {
             match name.as_str() {
                 "--from" => from = number()?,
                 "--seeds" => seeds = number()?,
-                "--bytes" => return Ok(Task::Tell(from_hex(&value)?)),
+                "--bytes" => bytes = Some(from_hex(&value)?),
+                "--shrink" if value == "no" => shrinks = false,
+                "--shrink" => return Err(format!("`--shrink {value}`: there is only `no`")),
+                "--disk" if value == "memory" => disk = DiskKind::Memory,
+                "--disk" if value == "sqlite" => disk = DiskKind::Sqlite,
+                "--disk" => return Err(format!("`--disk {value}`: there are `memory` and `sqlite`")),
                 _ => return Err(format!("`{name}` is unknown")),
             }
         }
-        match env::var("SEED") {
-            Ok(seed) => {
-                let seed = seed.parse().map_err(|error| format!("SEED={seed}: {error}"))?;
-                Ok(Task::Tell(Scenario::bytes_of_seed(seed)))
-            }
-            Err(_) => Ok(Task::Run { from, seeds }),
+        if let Ok(seed) = env::var("SEED") {
+            let seed = seed.parse().map_err(|error| format!("SEED={seed}: {error}"))?;
+            bytes = Some(Scenario::bytes_of_seed(seed));
         }
+        Ok((bytes.map_or(Task::Run { from, seeds, shrinks }, Task::Tell), disk))
     }
 }
 
-fn run(from: u64, seeds: u64) -> ExitCode {
+fn run(disk: DiskKind, from: u64, seeds: u64, shrinks: bool) -> ExitCode {
     let next = AtomicU64::new(from);
     let first_failure = AtomicU64::new(u64::MAX);
     let talk = take_hook();
@@ -72,7 +78,7 @@ fn run(from: u64, seeds: u64) -> ExitCode {
                     if seed >= from + seeds || first_failure.load(Ordering::Relaxed) != u64::MAX {
                         break;
                     }
-                    if fails(&Scenario::bytes_of_seed(seed)) {
+                    if fails(disk, &Scenario::bytes_of_seed(seed)) {
                         first_failure.fetch_min(seed, Ordering::Relaxed);
                     }
                 }
@@ -84,21 +90,26 @@ fn run(from: u64, seeds: u64) -> ExitCode {
         println!("{seeds} seeds from {from}: each run twice, no failure");
         return ExitCode::SUCCESS;
     }
-    let small = shrink(&Scenario::bytes_of_seed(failed), fails);
+    let on = if disk == DiskKind::Sqlite { " --disk sqlite" } else { "" };
+    println!("seed {failed} fails: SEED={failed} scripts/sim{on}");
+    if !shrinks {
+        return ExitCode::FAILURE;
+    }
+    let small = shrink(&Scenario::bytes_of_seed(failed), |bytes| fails(disk, bytes));
     set_hook(talk);
-    println!("seed {failed} fails: SEED={failed} scripts/sim");
     println!("shrunk to");
     for step in Scenario::decode(&small).steps {
         println!("  {step:?}");
     }
-    println!("replay: scripts/sim --bytes {}", to_hex(&small));
-    drop(catch_unwind(|| play(&small)));
+    println!("replay: scripts/sim{on} --bytes {}", to_hex(&small));
+    drop(catch_unwind(|| play_on(disk, &small, false)));
     ExitCode::FAILURE
 }
 
 /// Whether a run fails, or differs from itself.
-fn fails(bytes: &[u8]) -> bool {
-    let twice = catch_unwind(|| (play(bytes), play(bytes)));
+fn fails(disk: DiskKind, bytes: &[u8]) -> bool {
+    let play = || play_on(disk, bytes, false);
+    let twice = catch_unwind(|| (play(), play()));
     !twice.is_ok_and(|(first, second)| first == second)
 }
 

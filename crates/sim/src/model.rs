@@ -42,8 +42,8 @@ pub(crate) struct Model {
     runs_ever: u64,
     /// The store failed and could not be read again yet.
     down: bool,
-    /// Inputs that must not get lost while the store fails.
-    kept: Vec<Input>,
+    /// Inputs that must not get lost while the store fails, and when they came.
+    kept: Vec<(Now, Input)>,
     /// Answers about events that had ended in a commit whose answer was lost: given when the store is read again.
     late_answers: BTreeMap<Request, String>,
     /// Calls whose callers are gone.

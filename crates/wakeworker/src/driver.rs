@@ -47,8 +47,9 @@ pub struct Driver {
     gate: PermissionGate,
     /// Events that were really dispatched and have not ended: what a new engine must be told of.
     running: BTreeMap<AttemptId, InFlight>,
-    /// Inputs that nobody repeats and that could not be written yet.
-    unwritten: Vec<Input>,
+    /// Inputs that nobody repeats and that could not be written yet, and when they came: an event that ended in time must
+    /// not be taken for late because the store was away.
+    unwritten: Vec<(Now, Input)>,
     /// The commit that failed first, of which nobody knows whether it was done.
     doubt: Option<Doubt>,
     /// Log lines that could not be written yet.
@@ -230,7 +231,7 @@ impl Driver {
             }
         }
         if self.retry_store_at.is_none() && self.write(&step).is_ok() {
-            self.forget_ended(&kept);
+            self.forget_ended(kept.iter());
             self.perform(step);
         } else {
             if self.retry_store_at.is_none() {
@@ -347,7 +348,7 @@ impl Driver {
         for (_, answer) in refused.collect::<Vec<_>>() {
             answer.give(Err(RegisterError::Storage));
         }
-        self.unwritten.extend(kept);
+        self.unwritten.extend(kept.into_iter().map(|input| (now, input)));
         if self.retry_store_at.is_none() {
             self.retry_store_at = Some(now.mono);
             self.recover_if_due(now);
@@ -363,7 +364,7 @@ impl Driver {
             Some(step) => {
                 self.retry_store_at = None;
                 let unwritten = std::mem::take(&mut self.unwritten);
-                self.forget_ended(&unwritten);
+                self.forget_ended(unwritten.iter().map(|(_, input)| input));
                 self.perform(step);
                 self.compare_workers();
             }
@@ -382,8 +383,10 @@ impl Driver {
         let mut step = Step::default();
         let mut engine = Engine::restore(self.config.clone(), snapshot, now, &mut step).ok()?;
         count_again(&mut engine, self.store.as_mut());
-        for input in self.unwritten.iter().cloned().chain(self.facts.inputs(self.network.get())) {
-            engine.handle_input(now, input, &mut step);
+        let unwritten = self.unwritten.iter().cloned();
+        let facts = self.facts.inputs(self.network.get()).into_iter().map(|fact| (now, fact));
+        for (at, input) in unwritten.chain(facts) {
+            engine.handle_input(at, input, &mut step);
         }
         self.engine = engine;
         if self.store.commit(&self.lease, &step.changes, step.durability).is_err() {
@@ -423,7 +426,7 @@ impl Driver {
         self.host.workers().raise(&self.host, events);
     }
 
-    fn forget_ended(&mut self, written: &[Input]) {
+    fn forget_ended<'a>(&mut self, written: impl Iterator<Item = &'a Input>) {
         for input in written {
             if let Input::AttemptEnded { attempt, .. } = input {
                 self.running.remove(attempt);

@@ -87,6 +87,7 @@ mod service_worker;
 pub mod store;
 mod sync_manager;
 mod sync_registration_manager;
+#[cfg(feature = "system-network")]
 mod watch_thread;
 mod web_message;
 mod worker;

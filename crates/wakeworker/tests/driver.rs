@@ -139,6 +139,20 @@ fn while_the_disk_is_full_nothing_is_lost_and_nothing_is_repeated() {
     assert_eq!(stage.workers.running(), ["again"]);
 }
 
+#[test] // R171, R91
+fn an_event_that_ended_in_time_is_not_late_because_the_disk_was_full() {
+    let (mut stage, registration) = Stage::new().with_worker();
+    stage.online();
+    assert_eq!(stage.register(registration, "done"), Ok(()));
+    stage.disk.set_full(true);
+    stage.end(SUCCEEDED);
+    stage.advance(10 * 60_000);
+    stage.disk.set_full(false);
+    stage.advance(1_000);
+    assert!(stage.tags(registration).is_empty());
+    assert!(stage.workers.running().is_empty());
+}
+
 #[test] // D15
 fn a_store_that_cannot_be_read_again_is_tried_until_it_can() {
     let (mut stage, registration) = Stage::new().with_worker();

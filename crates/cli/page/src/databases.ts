@@ -1,7 +1,8 @@
 // The databases that page and workers share: the connection for them, made when a script first uses `indexedDB`.
 
 import { lost, provideSerializer, received, shareDatabases } from "../../../quickjs/js/src/page/databases.ts";
-import { deserialize, serialize } from "./data.ts";
+import { fromBase64, toBase64 } from "./clone/base64.ts";
+import { deserializeFromBytes, serializeToBytes } from "./data.ts";
 
 /** Questions that wait for a connection; a page that asks more than that without one is not waiting for answers. */
 const WAITING_MAX = 10_000;
@@ -33,7 +34,12 @@ export function connectDatabases(url: string, topOrigin: string | null): void {
     own.onclose = () => ended(own);
   };
 
-  provideSerializer({ serialize: (value) => serialize(value, []), deserialize });
+  provideSerializer({
+    serialize: (value) => serializeToBytes(value, []).buffer,
+    deserialize: (stored) => deserializeFromBytes(new Uint8Array(stored)),
+    toText: (stored) => toBase64(new Uint8Array(stored)),
+    fromText: (text) => fromBase64(text).buffer,
+  });
   shareDatabases({
     send(question) {
       if (socket !== null && greeted) {

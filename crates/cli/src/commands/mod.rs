@@ -4,6 +4,7 @@ mod audit;
 mod control;
 mod eval;
 mod serve;
+mod storage;
 
 use crate::args::{Cli, Command};
 use crate::demo;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Log(args) => done(block_on(1, control::log(args))),
         Command::Audit(args) => done(block_on(1, audit::audit(args))),
         Command::Metrics(args) => done(block_on(1, audit::metrics(args))),
+        Command::Storage(args) => done(block_on(1, storage::storage(args))),
         Command::Offline(args) => done(block_on(1, control::offline(args))),
         Command::Dispatch(args) => done(block_on(1, control::dispatch(args))),
         Command::Eval(args) => done(eval::run(&args)),

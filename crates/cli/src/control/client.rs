@@ -36,6 +36,20 @@ impl ControlClient {
         Ok(ControlClient { profile, control, http })
     }
 
+    /// The `serve` that runs on a profile, if one answers.
+    pub(crate) async fn find(dir: Option<PathBuf>) -> Result<Option<ControlClient>, Failure> {
+        if Profile::locate(dir.clone())?.read_control()?.is_none() {
+            return Ok(None);
+        }
+        let client = ControlClient::for_profile(dir)?;
+        match client.request(Method::GET, "offline").send().await {
+            // A leftover of a process that was killed.
+            Err(error) if error.is_connect() => Ok(None),
+            // Whatever else is wrong is said when the question itself is asked.
+            _ => Ok(Some(client)),
+        }
+    }
+
     /// Asks for something.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.read(self.send(self.request(Method::GET, path)).await?).await

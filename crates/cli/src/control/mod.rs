@@ -8,3 +8,4 @@ pub(crate) mod client;
 pub(crate) mod metrics;
 pub(crate) mod server;
 pub(crate) mod shapes;
+pub(crate) mod storage;

@@ -6,6 +6,7 @@ use super::shapes::{
     ActivityLine, ActivityList, ApiError, DispatchOrder, DispatchResult, OfflineState, RegistrationList,
     SyncRegistrationLine,
 };
+use super::storage::{ClearedStorage, StorageList};
 use crate::gateway::{Gateway, OwnHosts};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use tokio::sync::Notify;
 use wakeworker::store::ActivityQuery;
-use wakeworker_core::{SyncKind, Tag, WorkerRegistration};
+use wakeworker_core::{StorageKey, SyncKind, Tag, WorkerRegistration};
 
 /// The routes below `/.wakeworker/api`.
 pub(crate) fn router(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
@@ -34,6 +35,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
         .route("/metrics", get(metrics))
         .route("/offline", get(offline).put(set_offline))
         .route("/dispatch", post(dispatch))
+        .route("/storage", get(storage).delete(clear_storage))
         // A fallback would give way to the gateway's own route for unknown addresses, which asks for no token.
         .route("/", any(nothing))
         .route("/{*rest}", any(nothing))
@@ -205,6 +207,38 @@ async fn dispatch(
         .await
         .map_err(|error| Refused(StatusCode::CONFLICT, error.to_string()))?;
     Ok(Json(DispatchResult::new(outcome, registration)))
+}
+
+#[derive(Debug, Deserialize)]
+struct OfOrigin {
+    origin: Option<String>,
+}
+
+async fn storage(
+    State(gateway): State<Arc<Gateway>>,
+    Query(OfOrigin { origin }): Query<OfOrigin>,
+) -> Result<Json<StorageList>, Refused> {
+    let key = origin.as_deref().map(StorageKey::from);
+    let runtime = gateway.runtime.clone();
+    // Files are read, which would hold the executor up.
+    let read = tokio::task::spawn_blocking(move || StorageList::of(&runtime, key.as_ref())).await;
+    match read {
+        Ok(Ok(list)) => Ok(Json(list)),
+        Ok(Err(error)) => Err(Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+        Err(error) => Err(Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+    }
+}
+
+async fn clear_storage(
+    State(gateway): State<Arc<Gateway>>,
+    Query(OfOrigin { origin }): Query<OfOrigin>,
+) -> Result<Json<ClearedStorage>, Refused> {
+    let Some(origin) = origin else {
+        let text = "name the site whose data shall be deleted: `?origin=http://127.0.0.1:8080`";
+        return Err(Refused(StatusCode::BAD_REQUEST, text.into()));
+    };
+    let cleared = ClearedStorage::clear(&gateway.runtime, &StorageKey::from(origin.as_str())).await;
+    cleared.map(Json).map_err(|problem| Refused(StatusCode::INTERNAL_SERVER_ERROR, problem))
 }
 
 /// The worker registration that an event is meant for: the one with this scope, or the only one there is.

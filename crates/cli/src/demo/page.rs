@@ -1,6 +1,8 @@
 //! A page without a browser: it loads its document, speaks the page protocol (`page/protocol.d.ts`) over the gateway's
 //! WebSocket, and sends requests that pass through its worker, as the page script does in a browser.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -11,6 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use wakeworker_structured_clone::{Reader, Token};
 
 /// An open page.
 #[derive(Debug)]
@@ -140,7 +143,7 @@ impl Page {
     ) -> Result<T, PageError> {
         self.wait(what, |message| {
             let data = message["data"].as_str().filter(|_| message["type"] == "message")?;
-            wanted(&plain(&serde_json::from_str(data).ok()?))
+            wanted(&plain(data)?)
         })
         .await
     }
@@ -231,20 +234,39 @@ fn attribute<'a>(html: &'a str, name: &str) -> Option<&'a str> {
     value.split_once('"').map(|(value, _)| value)
 }
 
-/// A cloned value (`[version, node]`, see clone.ts) as JSON, as far as plain data goes; anything else becomes null.
-fn plain(cloned: &Value) -> Value {
-    fn decode(node: &Value) -> Value {
-        let Some(parts) = node.as_array() else { return node.clone() };
-        match parts.first().and_then(Value::as_str) {
-            Some("o") => {
-                let pairs = parts[1..].chunks_exact(2);
-                pairs.filter_map(|pair| Some((pair[0].as_str()?.to_owned(), decode(&pair[1])))).collect()
+/// A cloned value as JSON, as far as plain data goes; anything else is `None`.
+fn plain(text: &str) -> Option<Value> {
+    fn value(reader: &mut Reader<'_>, token: &Token<'_>) -> Option<Value> {
+        Some(match token {
+            Token::Null => Value::Null,
+            Token::Boolean(value) => json!(value),
+            Token::Int(value) => json!(value),
+            Token::Double(value) => json!(value),
+            Token::String(text) => json!(std::str::from_utf8(text).ok()?),
+            Token::Array { .. } => {
+                let mut all = Vec::new();
+                loop {
+                    match reader.next().ok()?? {
+                        Token::End => break json!(all),
+                        token => all.push(value(reader, &token)?),
+                    }
+                }
             }
-            Some("a") => parts[1..].iter().map(decode).collect(),
-            _ => Value::Null,
-        }
+            Token::Object => {
+                let mut all = serde_json::Map::new();
+                while let Token::Key(name) = reader.next().ok()?? {
+                    let token = reader.next().ok()??;
+                    all.insert(std::str::from_utf8(name).ok()?.to_owned(), value(reader, &token)?);
+                }
+                Value::Object(all)
+            }
+            _ => return None,
+        })
     }
-    cloned.get(1).map_or(Value::Null, decode)
+    let bytes = STANDARD.decode(text).ok()?;
+    let mut reader = Reader::new(&bytes).ok()?;
+    let token = reader.next().ok()??;
+    value(&mut reader, &token)
 }
 
 /// The whole story of an error: what failed, because of what.

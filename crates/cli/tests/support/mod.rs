@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -17,11 +19,24 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use wakeworker_structured_clone::{Token, Writer, describe};
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_wakeworker");
 /// Ends a test that has failed anyway.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A value as the page script sends it.
+pub(crate) fn clone_of(token: &Token<'_>) -> String {
+    let mut writer = Writer::new(1 << 20);
+    writer.write(token).unwrap();
+    STANDARD.encode(writer.finish())
+}
+
+/// The data of a message as people read it.
+pub(crate) fn shown(data: &Value) -> String {
+    describe(&STANDARD.decode(data.as_str().unwrap()).unwrap(), 10_000)
+}
 
 /// Runs a command to its end.
 pub(crate) fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {

@@ -2,7 +2,7 @@
 
 import { host } from "./boundary.ts";
 import { defineInterface, internal, requireArguments, requireInternal } from "./webidl.ts";
-import { viewName } from "./clone.ts";
+import { viewName } from "./clone-tools.ts";
 
 const BYTES_MAX = 65_536;
 const INTEGER_ARRAYS = ["Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "BigInt64Array", "BigUint64Array"];

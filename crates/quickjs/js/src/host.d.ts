@@ -1,7 +1,8 @@
 // The whole boundary between the JavaScript layer (this folder) and the Rust runtime (crates/quickjs/src).
 //
 // The Rust side puts one object, `__host`, on the global before the bundle is evaluated; the bundle takes it, deletes it
-// from the global, and calls `__host.connect(hooks)` once. Only strings, numbers, booleans and ArrayBuffers cross.
+// from the global, and calls `__host.connect(hooks)` once. Only strings, numbers, booleans and ArrayBuffers cross, but for
+// values that are cloned.
 // `Json` is text made by JSON.stringify: lone surrogates cross as \uD800 escapes, so tags survive unit for unit (R12).
 // Every asynchronous operation carries an id drawn by the JavaScript side and ends with exactly one hook call for it.
 // Rust calls each hook as one task and runs a microtask checkpoint after it.
@@ -14,6 +15,15 @@ interface Host {
   // -- facts, read once --------------------------------------------------------------------------------------------
   // {origin, scriptUrl, scope, registrationId, workerId, workerType, userAgent, language, onLine, isSecureContext, extensions, webMessages}
   readonly facts: Json;
+
+  // -- structured clones (docs/store-format.md). What cannot be cloned throws a DataCloneError; getters run ------------------
+  /** Before anything is cloned: see clone-tools.ts. */
+  connectClone(tools: object): void;
+  cloneToBytes(value: unknown): ArrayBuffer;
+  cloneFromBytes(bytes: ArrayBuffer): unknown;
+  /** The same as Base64, for messages. */
+  cloneToText(value: unknown): string;
+  cloneFromText(text: string): unknown;
 
   // -- console and errors --------------------------------------------------------------------------------------------
   log(level: "debug" | "log" | "info" | "warn" | "error", text: string): void;
@@ -109,7 +119,7 @@ interface Host {
   clientsOpenWindow(id: number, url: string): void;
   registrationUpdate(id: number): void;
   registrationUnregister(id: number): void; // value: boolean
-  /** data: see clone.ts. Fire and forget, in order. */
+  /** data: from `cloneToText`. Fire and forget, in order. */
   postMessageToClient(clientId: string, data: Json): void;
   /** Web Locks: what becomes of the request is told by `hooks.lockTold`; throws {name, message, hostError: true}. */
   lockRequest(id: number, name: Json, exclusive: boolean, manner: "wait" | "ifAvailable" | "steal"): void;
@@ -170,13 +180,13 @@ interface Host {
   /** Durable when it returns; a failure means that everything was undone. */
   idbCommit(transaction: number): void;
   idbAbort(transaction: number): void;
-  /** scan: {store, index, range, direction, start: {key, primaryKey, after} | null, skip, limit, values}. Gives an array of
-   *  [key, primaryKey or null if it is the key, text of the value or null]. */
-  idbScan(transaction: number, scan: Json): Json;
+  /** scan: {store, index, range, direction, start: {key, primaryKey, after} | null, skip, limit, values}. Gives the JSON of an
+   *  array of [key, primaryKey or null if it is the key], and with `values` the value of each. */
+  idbScan(transaction: number, scan: Json): [Json, ...unknown[]];
   idbCount(transaction: number, source: Json): number;
   idbGenerateKey(transaction: number, store: number): number;
   /** entries: array of {index, keys}, or null. */
-  idbPut(transaction: number, store: number, key: Json, value: string, entries: Json | null, overwrite: boolean): void;
+  idbPut(transaction: number, store: number, key: Json, value: ArrayBuffer, entries: Json | null, overwrite: boolean): void;
   idbDelete(transaction: number, store: number, range: Json): void;
   idbCreateStore(transaction: number, name: Json, keyPath: Json | null, autoIncrement: boolean): number;
   idbDeleteStore(transaction: number, store: number): void;

@@ -1,30 +1,87 @@
-// structuredClone and message serialisation in the worker, over clone.ts.
+// structuredClone, and values as messages and as stored values.
 
-import { Blob, blobBytes, blobFromBytes, File, isBlob } from "./blob.ts";
-import { classify, cloneError, type CloneHooks, deserialize, errorName, makeError, ownText, serialize, viewName } from "./clone.ts";
-import { isObject, isPlatformObject, requireArguments, toDictionary, toSequence } from "./webidl.ts";
+import { host } from "./boundary.ts";
+import { type Blob, blobRecord, isBlob } from "./blob.ts";
+import { cloneError, defineClonable } from "./clonable.ts";
+import { type CryptoKey, isCryptoKey, type KeyParts, keyParts, makeCryptoKey } from "./subtle/key.ts";
+import { isObject, requireArguments, toDictionary, toSequence } from "./webidl.ts";
+import "./clone-tools.ts";
 
-export const hooks: CloneHooks = {
-  readBlob(value) {
-    if (!isBlob(value)) return null;
-    const content = { type: value.type, bytes: blobBytes(value) };
-    return value instanceof File ? { ...content, name: value.name, lastModified: value.lastModified } : content;
+defineClonable<Blob>({
+  interface: "Blob",
+  is: isBlob,
+  toData: blobRecord,
+  fromData() {
+    // Blobs have a form of their own in the format.
+    throw new DOMException("the cloned value has a Blob in a form that does not exist", "DataCloneError");
   },
-  makeBlob({ type, bytes, name, lastModified }) {
-    const blob = blobFromBytes(bytes as Uint8Array<ArrayBuffer>, type);
-    return name === undefined ? blob : new File([blob], name, { type, lastModified });
+});
+defineClonable<CryptoKey>({
+  interface: "CryptoKey",
+  is: isCryptoKey,
+  toData: (key) => ({ ...keyParts(key) }),
+  fromData(data) {
+    if (!isKeyParts(data)) throw new DOMException("the cloned value has a CryptoKey that is malformed", "DataCloneError");
+    return makeCryptoKey(data);
   },
-  isPlatformObject,
-};
+});
+defineClonable<DOMException>({
+  interface: "DOMException",
+  is: (value): value is DOMException => value instanceof DOMException,
+  toData: ({ name, message }) => ({ name, message }),
+  fromData(data) {
+    const { name, message } = data as { name: unknown; message: unknown };
+    return new DOMException(String(message), String(name));
+  },
+});
+
+/** Clones may come from other programs, so nothing about a key is taken for granted. */
+function isKeyParts(data: unknown): data is KeyParts {
+  if (!isObject(data)) return false;
+  const { type, extractable, algorithm, usages, material } = data as Partial<Record<keyof KeyParts, unknown>>;
+  const isText = (value: unknown): value is string => typeof value === "string";
+  return (
+    (type === "public" || type === "private" || type === "secret") &&
+    typeof extractable === "boolean" &&
+    isObject(algorithm) &&
+    isText((algorithm as { name?: unknown }).name) &&
+    Array.isArray(usages) &&
+    usages.every(isText) &&
+    material instanceof ArrayBuffer
+  );
+}
+
+/** The message of `postMessage` as text. What is transferred is detached here afterwards. */
+export function serializeForPosting(message: unknown, options: unknown): string {
+  const transfer = transferList(options, "postMessage");
+  const text = host.cloneToText(message);
+  detach(transfer);
+  return text;
+}
 
 /** The value of a message that another party serialised. */
 export function deserializeForWorker(text: string): unknown {
-  return deserialize(text, hooks);
+  return host.cloneFromText(text);
 }
 
-/** A value as text for storage. */
-export function serializeForStorage(value: unknown): string {
-  return serialize(value, hooks);
+/** A value as bytes for storage. */
+export function serializeForStorage(value: unknown): ArrayBuffer {
+  return host.cloneToBytes(value);
+}
+
+/** The reverse of `serializeForStorage`. */
+export function deserializeFromStorage(bytes: ArrayBuffer): unknown {
+  return host.cloneFromBytes(bytes);
+}
+
+/** `structuredClone(value, {transfer})`. */
+export function structuredClone(value: unknown, options: unknown = undefined): unknown {
+  requireArguments(arguments.length, 1, "structuredClone");
+  const transfer = transferList(options, "structuredClone");
+  const bytes = host.cloneToBytes(value);
+  // A copy that failed must leave the originals attached, so they are detached only now.
+  detach(transfer);
+  return host.cloneFromBytes(bytes);
 }
 
 /** The transfer list of `postMessage(message, transferOrOptions)` and `structuredClone(value, options)`. */
@@ -38,107 +95,9 @@ function transferList(options: unknown, what: string): ArrayBuffer[] {
   return list as ArrayBuffer[];
 }
 
-/** Serialises a message; what is transferred is detached here afterwards. */
-export function serializeForPosting(message: unknown, options: unknown): string {
-  const transfer = transferList(options, "postMessage");
-  const text = serialize(message, hooks);
-  for (const buffer of transfer) buffer.transfer();
-  return text;
-}
-
-/** `structuredClone(value, {transfer})`: a direct copy, without text in between. */
-export function structuredClone(value: unknown, options: unknown = undefined): unknown {
-  requireArguments(arguments.length, 1, "structuredClone");
-  const transfer = transferList(options, "structuredClone");
-  const copies = new Map<object, object>();
-  const result = copy(value, copies);
-  // A copy that failed must leave the originals attached, so they are detached only now.
-  for (const buffer of transfer) {
+function detach(buffers: readonly ArrayBuffer[]): void {
+  for (const buffer of buffers) {
     if (buffer.detached) throw cloneError(buffer);
     buffer.transfer();
   }
-  return result;
-}
-
-function copy(value: unknown, copies: Map<object, object>): unknown {
-  if (typeof value !== "object" || value === null) {
-    if (typeof value === "function" || typeof value === "symbol") throw cloneError(value);
-    return value;
-  }
-  const existing = copies.get(value);
-  if (existing !== undefined) return existing;
-  const remember = <T extends object>(made: T): T => {
-    copies.set(value, made);
-    return made;
-  };
-  if (isBlob(value)) {
-    const content = hooks.readBlob(value) as { type: string; bytes: Uint8Array };
-    return remember(hooks.makeBlob(content) as Blob);
-  }
-  switch (classify(value, hooks)) {
-    case "array": {
-      const array = remember([] as unknown[]);
-      array.length = (value as unknown[]).length;
-      return copyProperties(value, array, copies);
-    }
-    case "date":
-      return remember(new Date(Date.prototype.getTime.call(value)));
-    case "regexp": {
-      const { source, flags } = value as RegExp;
-      return remember(new RegExp(source, flags));
-    }
-    case "map": {
-      const map = remember(new Map<unknown, unknown>());
-      for (const [key, item] of [...Map.prototype.entries.call(value)]) map.set(copy(key, copies), copy(item, copies));
-      return map;
-    }
-    case "set": {
-      const set = remember(new Set<unknown>());
-      for (const item of [...Set.prototype.values.call(value)]) set.add(copy(item, copies));
-      return set;
-    }
-    case "buffer": {
-      const buffer = value as ArrayBuffer;
-      if (buffer.detached) throw cloneError(value);
-      if (!buffer.resizable) return remember(buffer.slice(0));
-      const resizable = new ArrayBuffer(buffer.byteLength, { maxByteLength: buffer.maxByteLength });
-      new Uint8Array(resizable).set(new Uint8Array(buffer));
-      return remember(resizable);
-    }
-    case "view":
-      return remember(copyView(value as Uint8Array, copies));
-    case "error": {
-      const original = value as Error;
-      const error = remember(makeError(errorName(original), ownText(original, "message"), ownText(original, "stack")));
-      if (Object.hasOwn(original, "cause")) {
-        Object.defineProperty(error, "cause", { value: copy(original.cause, copies), writable: true, configurable: true });
-      }
-      return error;
-    }
-    case "domexception": {
-      const { name, message } = value as DOMException;
-      return remember(new DOMException(message, name));
-    }
-    case "boxed":
-      return remember(Object((value as { valueOf(): unknown }).valueOf()) as object);
-    default:
-      return copyProperties(value, remember({}), copies);
-  }
-}
-
-function copyProperties(from: object, to: object, copies: Map<object, object>): object {
-  for (const key of Object.keys(from)) {
-    if (!Object.hasOwn(from, key)) continue;
-    const value = copy((from as Record<string, unknown>)[key], copies);
-    if (key === "__proto__") Object.defineProperty(to, key, { value, writable: true, enumerable: true, configurable: true });
-    else (to as Record<string, unknown>)[key] = value;
-  }
-  return to;
-}
-
-function copyView(view: Uint8Array, copies: Map<object, object>): object {
-  const buffer = copy(view.buffer, copies) as ArrayBuffer;
-  if (view instanceof DataView) return new DataView(buffer, view.byteOffset, view.byteLength);
-  const constructor = (globalThis as unknown as Record<string, unknown>)[viewName(view)] as new (buffer: ArrayBuffer, offset: number, length: number) => object;
-  return new constructor(buffer, view.byteOffset, view.length);
 }

@@ -8,6 +8,7 @@ use super::traffic::Traffic;
 use super::{Run, Worker};
 use crate::clock::Moment;
 use crate::fetch_event::FetchResponder;
+use crate::script::CloneTools;
 use crate::shared::Shared;
 use rquickjs::{Object, Persistent, Value};
 use std::cell::{Cell, RefCell};
@@ -36,6 +37,8 @@ pub(crate) struct Realm {
     pub(crate) operations: Cell<usize>,
     pub(crate) hooks: RefCell<Option<Persistent<Object<'static>>>>,
     pub(crate) rejections: RefCell<Vec<Rejection>>,
+    /// What the JavaScript layer does for structured clones.
+    pub(crate) clone_tools: RefCell<Option<CloneTools>>,
     pub(crate) next_id: Cell<u32>,
     /// A script has made a transaction, which becomes inactive when the microtasks have run.
     pub(crate) wants_clean_up: Cell<bool>,
@@ -88,6 +91,7 @@ impl Realm {
             operations: Cell::new(0),
             hooks: RefCell::default(),
             rejections: RefCell::default(),
+            clone_tools: RefCell::default(),
             next_id: Cell::new(1),
             wants_clean_up: Cell::new(false),
             links_modules: Cell::new(false),
@@ -176,5 +180,6 @@ impl Realm {
     pub(crate) fn release_values(&self) {
         self.hooks.borrow_mut().take();
         self.rejections.borrow_mut().clear();
+        self.clone_tools.borrow_mut().take();
     }
 }

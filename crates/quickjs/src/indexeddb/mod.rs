@@ -6,13 +6,10 @@ mod page;
 
 pub use page::PageDatabases;
 
-use convert::{notice_json, read_entries, read_key, read_keys, read_name, read_range, read_scan, write_rows};
+use convert::{notice_json, read_entries, read_key, read_keys, read_name, read_range, read_scan, write_keys};
 use std::sync::Arc;
 use wakeworker_core::StorageKey;
-use wakeworker_indexeddb::{Context, Engine, Error, IndexKeys, Listener, Mode, Notice};
-
-/// The version of the stored values: the JavaScript layer's clone text follows (`js/src/clone.ts`).
-const VALUE_VERSION: u8 = 1;
+use wakeworker_indexeddb::{Context, Engine, Error, IndexKeys, Listener, Mode, Notice, Row};
 
 /// What one script context has open. Dropped, it leaves nothing open.
 pub(crate) struct Databases {
@@ -84,17 +81,10 @@ impl Databases {
         self.context.abort(transaction)
     }
 
-    /// The rows that a scan finds; refused if their values have more bytes than `bytes_max`.
-    pub(crate) fn scan(&self, transaction: u64, scan: &str, bytes_max: usize) -> Result<String, Error> {
+    /// The rows that a scan finds, and their keys as JSON.
+    pub(crate) fn scan(&self, transaction: u64, scan: &str) -> Result<(String, Vec<Row>), Error> {
         let rows = self.context.scan(transaction, &read_scan(scan)?)?;
-        let bytes: usize = rows.iter().map(|row| row.value.as_ref().map_or(0, Vec::len)).sum();
-        if bytes > bytes_max {
-            return Err(Error::Unknown(format!(
-                "the records have {bytes} bytes, but {bytes_max} can be had at once; ask for fewer of them (`count`), \
-                 or use a cursor"
-            )));
-        }
-        write_rows(&rows, VALUE_VERSION)
+        Ok((write_keys(&rows)?, rows))
     }
 
     pub(crate) fn count(&self, transaction: u64, source: &str) -> Result<f64, Error> {
@@ -118,10 +108,7 @@ impl Databases {
     ) -> Result<(), Error> {
         let key = read_key(key)?;
         let entries = entries.map(read_entries).transpose()?.unwrap_or_default();
-        let mut bytes = Vec::with_capacity(value.len() + 1);
-        bytes.push(VALUE_VERSION);
-        bytes.extend_from_slice(value);
-        self.context.put(transaction, store, &key, &bytes, &entries, overwrite)
+        self.context.put(transaction, store, &key, value, &entries, overwrite)
     }
 
     pub(crate) fn delete(&self, transaction: u64, store: i64, range: &str) -> Result<(), Error> {

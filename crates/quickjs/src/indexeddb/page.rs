@@ -2,11 +2,14 @@
 //! (`js/src/page/host.ts`).
 
 use super::Databases;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wakeworker_core::StorageKey;
-use wakeworker_indexeddb::{Engine, Error, Notice};
+use wakeworker_indexeddb::{Engine, Error, Notice, Row};
+use wakeworker_structured_clone::{CloneError, blobs_inside, validate};
 
 /// Transactions that a page may have at once.
 const TRANSACTIONS_MAX: usize = 10_000;
@@ -146,12 +149,12 @@ impl PageDatabases {
             }
             "idbCommit" => all.commit(self.ended(a.id(0)?)).map(done)?,
             "idbAbort" => all.abort(self.ended(a.id(0)?)).map(done)?,
-            "idbScan" => all.scan(a.id(0)?, a.text(1)?, ANSWER_BYTES_MAX).map(Value::from)?,
+            "idbScan" => self.scan(a.id(0)?, a.text(1)?)?,
             "idbCount" => all.count(a.id(0)?, a.text(1)?).map(Value::from)?,
             "idbGenerateKey" => all.generate_key(a.id(0)?, a.row(1)?).map(Value::from)?,
             "idbPut" => {
-                let value = a.text(3)?.as_bytes();
-                all.put(a.id(0)?, a.row(1)?, a.text(2)?, value, a.maybe_text(4)?, a.flag(5)?).map(done)?
+                let value = read_value(a.text(3)?)?;
+                all.put(a.id(0)?, a.row(1)?, a.text(2)?, &value, a.maybe_text(4)?, a.flag(5)?).map(done)?
             }
             "idbDelete" => all.delete(a.id(0)?, a.row(1)?, a.text(2)?).map(done)?,
             "idbCreateStore" => {
@@ -172,6 +175,21 @@ impl PageDatabases {
             }
             _ => return Err(Refusal::Misunderstood),
         })
+    }
+
+    /// The keys as JSON, then each value in Base64, with the content of its blobs.
+    fn scan(&self, transaction: u64, scan: &str) -> Result<Value, Error> {
+        let (keys, rows) = self.databases.scan(transaction, scan)?;
+        let mut answer = vec![Value::from(keys)];
+        let mut left = ANSWER_BYTES_MAX;
+        for row in &rows {
+            let Some(value) = &row.value else { continue };
+            let whole = if row.blobs.is_empty() { None } else { Some(with_blobs(row, value, left)?) };
+            let value = whole.as_ref().unwrap_or(value);
+            left = left.checked_sub(value.len()).ok_or_else(too_much)?;
+            answer.push(Value::from(STANDARD.encode(value)));
+        }
+        Ok(Value::from(answer))
     }
 
     /// Counts a request to open or delete a database; gives its number.
@@ -209,6 +227,31 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
         Refusal::Failed(error)
     }
+}
+
+/// A value that a page sends, which may be anything.
+fn read_value(text: &str) -> Result<Vec<u8>, Error> {
+    let bytes = STANDARD
+        .decode(text)
+        .map_err(|error| Error::Data(format!("the value to be stored is not Base64: {error}")))?;
+    validate(&bytes)?;
+    Ok(bytes)
+}
+
+/// A stored value with its blobs in it.
+fn with_blobs(row: &Row, value: &[u8], bytes_max: usize) -> Result<Vec<u8>, Error> {
+    blobs_inside(value, bytes_max, |number| {
+        let blob = row.blobs.iter().find(|blob| blob.number() == number);
+        blob.ok_or_else(|| Error::from(CloneError::BlobMissing { number }))?.read()
+    })
+    .map_err(|error| if matches!(error, Error::Data(_)) { too_much() } else { error })
+}
+
+fn too_much() -> Error {
+    Error::Unknown(format!(
+        "the records have more than the {ANSWER_BYTES_MAX} bytes that can be had at once; ask for fewer of them \
+         (`count`), or use a cursor"
+    ))
 }
 
 fn too_many(what: &str, limit: usize) -> Refusal {

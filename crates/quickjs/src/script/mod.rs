@@ -3,10 +3,12 @@
 
 mod bytecode;
 mod cache;
+mod clone;
 mod memory;
 mod value;
 
 pub(crate) use bytecode::{Bytecode, compile, compile_native, run};
 pub(crate) use cache::{BytecodeCache, Script, bundle};
+pub(crate) use clone::{BlobSource, CloneTools, deserialize, serialize};
 pub(crate) use memory::{LimitedAllocator, MemoryUse};
 pub(crate) use value::{Buffer, BufferPart, Text, describe_exception, new_buffer};

@@ -1,9 +1,14 @@
 //! What the runtime keeps on disk: the workers' scripts and the caches here, IndexedDB through its own crate.
 
 mod caches;
+mod quota;
+mod usage;
 mod workers;
 
 pub(crate) use caches::{BodyWriter, Caches, Found, NewEntry, Query};
+pub(crate) use quota::Quota;
+pub(crate) use usage::usage;
+pub use usage::{OriginStorage, StorageError, StoredCache, StoredDatabase};
 pub(crate) use workers::{StoredRegistration, StoredScript, StoredWorker, WorkerStore};
 
 use crate::OpenError;

@@ -330,3 +330,40 @@ test("a few thousand records in one transaction", async () => {
   assertDeepEquals(all.map((record) => record.text), ["record 1000", "record 1001", "record 1002"]);
   again.close();
 });
+
+test("blobs are read when they are asked for, and outlive their record", async () => {
+  const database = await new Promise((resolve, reject) => {
+    const opening = indexedDB.open("blobs", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("s");
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error);
+  });
+  const run = (mode, use) =>
+    new Promise((resolve, reject) => {
+      const transaction = database.transaction("s", mode);
+      const request = use(transaction.objectStore("s"));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error);
+    });
+  const blob = new Blob(["0123456789"], { type: "text/x" });
+  const file = new File([blob.slice(2, 5)], "n", { type: "a/b", lastModified: 7 });
+  await run("readwrite", (store) => store.put({ blob, again: blob, file }, 1));
+  const found = await run("readonly", (store) => store.get(1));
+  assertEquals(found.blob, found.again);
+  assertDeepEquals([found.blob.size, found.blob.type, found.file instanceof File, found.file.name, found.file.lastModified, found.file.size], [10, "text/x", true, "n", 7, 3]);
+  await run("readwrite", (store) => store.delete(1));
+  assertEquals(await run("readonly", (store) => store.count()), 0);
+  assertEquals(await found.blob.slice(3, -3).text(), "3456");
+  assertDeepEquals([...(await found.file.bytes())], [50, 51, 52]);
+  assertEquals(await new Response(found.blob.stream()).text(), "0123456789");
+  // What was read from the store can be stored and cloned like any other blob.
+  await run("readwrite", (store) => store.put(found, 2));
+  assertEquals(await structuredClone(await run("readonly", (store) => store.get(2))).file.text(), "234");
+  database.close();
+});
+
+test("everything that is stored is kept, and counted", async () => {
+  assertDeepEquals([await navigator.storage.persist(), await navigator.storage.persisted()], [true, true]);
+  const { usage, quota } = await navigator.storage.estimate();
+  assert(usage >= 0 && quota >= usage);
+});

@@ -1,4 +1,4 @@
-// Structured clone: by structuredClone (a direct copy), by postMessage (as text), by IndexedDB (as text, stored).
+// Structured clone: by structuredClone and by postMessage. tests/clone_vectors.rs has what IndexedDB stores.
 
 /** Sends a value through a message to this worker itself. */
 function throughMessage(value) {
@@ -96,8 +96,31 @@ for (const [name, clone] of [["structuredClone", async (value) => structuredClon
   });
 }
 
+test("CryptoKeys are cloned and stored with everything that makes them", async () => {
+  const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
+  const database = await new Promise((resolve, reject) => {
+    const opening = indexedDB.open("keys", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("s");
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error);
+  });
+  const store = () => database.transaction("s", "readwrite").objectStore("s");
+  const done = (request) => new Promise((resolve, reject) => Object.assign(request, { onsuccess: () => resolve(request.result), onerror: () => reject(request.error) }));
+  await done(store().put({ key, pair }, 1));
+  const data = new Uint8Array([1, 2, 3]);
+  for (const found of [await done(store().get(1)), structuredClone({ key, pair }), await throughMessage({ key, pair })]) {
+    assert(found.key instanceof CryptoKey && found.key !== key);
+    assertDeepEquals([found.key.type, found.key.extractable, found.key.algorithm.hash.name, [...found.key.usages].sort()], ["secret", false, "SHA-256", ["sign", "verify"]]);
+    assert(await crypto.subtle.verify("HMAC", key, await crypto.subtle.sign("HMAC", found.key, data), data));
+    const signed = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, found.pair.privateKey, data);
+    assert(await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, pair.publicKey, signed, data));
+  }
+  database.close();
+});
+
 test("what cannot be cloned", () => {
-  const refused = [() => {}, Symbol("s"), { f() {} }, [Symbol.iterator], new WeakMap(), new WeakSet(), new WeakRef({}), Promise.resolve(), new Request("/"), new Headers(), registration, self, new Event("x"), new Map([[1, () => {}]])];
+  const refused = [() => {}, Symbol("s"), { f() {} }, [Symbol.iterator], new WeakMap(), new WeakSet(), new WeakRef({}), Promise.resolve(), new Request("/"), new Headers(), registration, self, new Event("x"), new Map([[1, () => {}]]), (function* () {})(), [][Symbol.iterator](), new Map().keys(), new FinalizationRegistry(() => {}), Object(Symbol("s"))];
   for (const value of refused) {
     assertThrows("DataCloneError", () => structuredClone(value), Object.prototype.toString.call(value));
     assertThrows("DataCloneError", () => self.serviceWorker.postMessage(value), Object.prototype.toString.call(value));
@@ -110,6 +133,80 @@ test("what cannot be cloned", () => {
     }),
   );
   assertThrows(TypeError, () => structuredClone());
+});
+
+test("proxies are refused, and none of their traps run", () => {
+  const told = [];
+  const handler = new Proxy({}, { get: (_, trap) => void told.push(trap) });
+  for (const target of [{}, [], new Map(), () => {}]) {
+    assertThrows("DataCloneError", () => structuredClone({ proxy: new Proxy(target, handler) }));
+  }
+  assertDeepEquals(told, []);
+});
+
+test("getters run once, in order, and may change what follows", () => {
+  const order = [];
+  const value = {
+    get a() {
+      order.push("a");
+      delete value.c;
+      value.z = 1;
+      return { get inner() { return order.push("inner"); } };
+    },
+    get b() { return order.push("b"); },
+    c: 3,
+  };
+  const copy = structuredClone(value);
+  assertDeepEquals(order, ["a", "inner", "b"]);
+  assertDeepEquals(Object.keys(copy), ["a", "b"], "what was added is not seen, what was removed is not copied");
+  const list = [0, 1, 2, 3];
+  Object.defineProperty(list, 0, { get: () => (delete list[1], delete list[3], 7), enumerable: true });
+  const holes = structuredClone(list);
+  assertDeepEquals([holes.length, holes[0], 1 in holes, holes[2], 3 in holes], [4, 7, false, 2, false]);
+  const buffer = new ArrayBuffer(4);
+  assertThrows("DataCloneError", () => structuredClone([{ get x() { return buffer.transfer(), 1; } }, new Uint8Array(buffer)]), "detached meanwhile");
+  const map = new Map([[{ get k() { return map.delete("later"), 1; } }, 1], ["later", 2]]);
+  assertEquals(structuredClone(map).size, 2, "the entries are those at the beginning");
+});
+
+test("nesting ends at a limit, not at the end of the stack", () => {
+  const nested = (depth) => {
+    let value = null;
+    for (let i = 0; i < depth; i += 1) value = i % 3 === 0 ? [value] : i % 3 === 1 ? { value } : new Map([[value, new Error("e", { cause: 1 })]]);
+    return value;
+  };
+  let depth = 0;
+  for (let value = structuredClone(nested(1999)); value !== null; value = Array.isArray(value) ? value[0] : value instanceof Map ? value.keys().next().value : value.value) depth += 1;
+  assertEquals(depth, 1999);
+  assertThrows("DataCloneError", () => structuredClone(nested(2001)));
+  assertThrows("DataCloneError", () => structuredClone(nested(100_000)));
+  let error = new Error("last");
+  for (let i = 0; i < 50_000; i += 1) error = new Error("e", { cause: error });
+  assertThrows("DataCloneError", () => structuredClone(error));
+});
+
+test("a copy is made without the script's own methods", () => {
+  const undo = [];
+  const hostile = () => {
+    throw new Error("a script's method was called");
+  };
+  const replace = (object, key) => {
+    const old = Object.getOwnPropertyDescriptor(object, key);
+    Object.defineProperty(object, key, "value" in old ? { ...old, value: hostile } : { ...old, get: hostile });
+    undo.push(() => Object.defineProperty(object, key, old));
+  };
+  const value = [new Map([[1, new Set([2])]]), /x/gi, new Date(1), Object(5n), new Uint8Array([1]), new Error("m"), { __proto__: null, a: 1n }];
+  const typed = Object.getPrototypeOf(Uint8Array.prototype);
+  for (const [object, key] of [[Map.prototype, "set"], [Map.prototype, "forEach"], [Set.prototype, "add"], [Set.prototype, "forEach"], [RegExp.prototype, "flags"], [RegExp.prototype, "source"], [Date.prototype, "getTime"], [BigInt.prototype, "toString"], [BigInt.prototype, "valueOf"], [typed, "buffer"], [typed, "length"], [typed, "byteOffset"]]) replace(object, key);
+  Object.defineProperty(Object.prototype, "a", { set: hostile, configurable: true });
+  let copy;
+  try {
+    copy = structuredClone(value);
+  } finally {
+    delete Object.prototype.a;
+    for (const step of undo) step();
+  }
+  assert(sameShape(value, copy));
 });
 
 test("transfer detaches", () => {

@@ -8,6 +8,8 @@ pub(crate) mod workbox;
 
 pub(crate) use server::{Answer, Request, Server};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
@@ -24,6 +26,7 @@ use wakeworker_quickjs::{
     ClientInfo, Clients, HttpFetcher, LifecycleEvent, MessageSource, RegisterJob, RegisterWorkerError,
     RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, WorkerState, WorkerType,
 };
+use wakeworker_structured_clone::{Token, Writer};
 
 /// Nothing that a test waits for takes longer, unless it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -191,15 +194,16 @@ impl World {
     /// Sends a message and waits for the console line that it causes.
     pub(crate) fn ask(&self, worker: WorkerId, text: &str) -> String {
         let before = self.console.len();
-        // The clone format of a plain string; see `js/src/clone.ts`.
         self.runtime.post_message(worker, clone_of(text), MessageSource::Host);
         self.console.wait_after(before, |line| Some(line.clone()))
     }
 }
 
-/// A string in the JavaScript layer's clone format.
+/// A string as the data of a message.
 pub(crate) fn clone_of(text: &str) -> String {
-    serde_json::json!([1, text]).to_string()
+    let mut writer = Writer::new(1 << 20);
+    writer.write(&Token::String(text.as_bytes())).unwrap();
+    STANDARD.encode(writer.finish())
 }
 
 pub(crate) fn wait<T>(receiver: &Receiver<T>) -> T {

@@ -162,9 +162,9 @@ impl Model {
             Phase::Waiting(due) if online && (key.1 == SyncKind::BackgroundSync || !saving) => {
                 u64::try_from(due.latest.mono).ok()
             }
-            Phase::Unreached(again) if online => Some(again),
             _ => None,
         });
-        limits.chain(delays).min().map(|due| due.saturating_sub(now.mono.0))
+        let recheck = self.state.recheck.filter(|_| online);
+        limits.chain(delays).chain(recheck).min().map(|due| due.saturating_sub(now.mono.0))
     }
 }

@@ -23,10 +23,10 @@ impl Model {
         for (_, run) in overdue {
             self.end(run, &AttemptOutcome::Failed { reason: FailureReason::TimedOut, message: None }); // R86
         }
+        if self.state.recheck.take_if(|at| *at <= now.mono.0).is_some() {
+            self.look_again();
+        }
         for (key, entry) in &mut self.state.entries {
-            if matches!(entry.phase, Phase::Unreached(again) if again <= now.mono.0) {
-                entry.phase = Phase::Pending;
-            }
             if let Phase::Waiting(due) = entry.phase
                 && due.has_passed(now)
             {
@@ -34,17 +34,29 @@ impl Model {
                 entry.due = None;
             }
         }
-        self.settle();
+        self.begin_events(false);
     }
 
     /// Begins every event that must begin, and those that may and did.
     pub(super) fn settle(&mut self) {
+        self.begin_events(true);
+    }
+
+    /// Entries whose event did not reach the worker are as any others.
+    pub(super) fn look_again(&mut self) {
+        for entry in self.state.entries.values_mut().filter(|entry| entry.phase == Phase::Unreached) {
+            entry.phase = Phase::Pending;
+        }
+    }
+
+    /// `changed`: something has changed that may be a reason to try again what did not reach its worker.
+    fn begin_events(&mut self, changed: bool) {
         let keys: Vec<Key> = self.state.entries.keys().copied().collect();
         for key in keys {
             let begins = match (key.1, self.state.entries[&key].phase) {
                 (SyncKind::BackgroundSync, Phase::Pending) => self.may_fire(key.0, key.1),
-                (SyncKind::BackgroundSync, Phase::Unreached(_)) => {
-                    self.may_fire(key.0, key.1) && self.has_started(key)
+                (SyncKind::BackgroundSync, Phase::Unreached) => {
+                    changed && self.may_fire(key.0, key.1) && self.has_started(key)
                 }
                 (SyncKind::PeriodicSync, Phase::Again) => self.may_fire(key.0, key.1),
                 (SyncKind::PeriodicSync, Phase::Pending) => self.has_started(key) && self.is_timely(key),
@@ -179,7 +191,9 @@ impl Model {
         }
         match outcome {
             AttemptOutcome::NotDispatched => {
-                entry.phase = Phase::Unreached(now.mono.0 + config.redispatch_delay_ms); // R54
+                entry.phase = Phase::Unreached; // R54
+                let again = now.mono.0 + config.redispatch_delay_ms;
+                self.state.recheck = Some(self.state.recheck.map_or(again, |at| at.min(again)));
             }
             _ if again => {}
             AttemptOutcome::Succeeded { .. } => return self.remove(key), // R64

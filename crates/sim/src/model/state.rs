@@ -17,6 +17,8 @@ pub(crate) struct State {
     pub(crate) last_round: Option<Time>,
     /// Host dispatches that wait for the running event of an entry (D22).
     pub(crate) queued: BTreeMap<Key, Queued>,
+    /// When entries whose event did not reach the worker are looked at again, by the monotonic clock (R54).
+    pub(crate) recheck: Option<u64>,
     /// Hosts that wait for all events of a moment to end.
     pub(crate) due_waits: Vec<DueWait>,
 }
@@ -55,8 +57,8 @@ pub(crate) struct Entry {
 pub(crate) enum Phase {
     /// One-off: fires as soon as it may. Periodic: fires in a round.
     Pending,
-    /// Its event did not reach the worker: it is tried again, at the latest at this time by the monotonic clock.
-    Unreached(u64),
+    /// Its event did not reach the worker: it is tried again when something changes, or a little later.
+    Unreached,
     /// Periodic: the same event once more, as soon as it may.
     Again,
     Firing,

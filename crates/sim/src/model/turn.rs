@@ -86,7 +86,8 @@ impl Model {
         };
         let before = (self.state.clone(), self.runs.clone());
         let requests: Vec<Request> = inputs.iter().filter_map(Input::request).collect();
-        let kept: Vec<Input> = inputs.iter().filter(|input| input.must_be_kept()).cloned().collect();
+        let kept = inputs.iter().filter(|input| input.must_be_kept());
+        let kept: Vec<(Now, Input)> = kept.map(|input| (self.now(), input.clone())).collect();
         self.begin_step(commit.as_ref().map(|(_, _, started)| started.clone()).unwrap_or_default());
         self.forget_tool_starts(&inputs);
         self.pass_time();
@@ -134,7 +135,7 @@ impl Model {
         &mut self,
         done: bool,
         before: (State, BTreeMap<RunId, Run>),
-        kept: Vec<Input>,
+        kept: Vec<(Now, Input)>,
         expected: &mut BTreeMap<Request, String>,
     ) {
         self.down = true;
@@ -151,7 +152,7 @@ impl Model {
     }
 
     /// What a step did is forgotten, or is on the disk although nobody was told.
-    fn lose_step(&mut self, done: bool, before: (State, BTreeMap<RunId, Run>), kept: Vec<Input>) {
+    fn lose_step(&mut self, done: bool, before: (State, BTreeMap<RunId, Run>), kept: Vec<(Now, Input)>) {
         if done {
             self.check_step("in a commit whose answer was lost", true);
             self.history.push_back((self.last_written() + 1, self.state.clone()));
@@ -195,9 +196,13 @@ impl Model {
         self.begin_step(started);
         self.turn.round_before = self.state.last_round;
         self.facts.connection = seen.connection;
-        for input in self.kept.clone() {
+        let now = self.now();
+        for (at, input) in self.kept.clone() {
+            self.turn.now = at; // R91
             self.apply(&input);
         }
+        self.turn.now = now;
+        self.look_again(); // All facts are told anew.
         self.pass_time();
         if !ok {
             if !only_log {
@@ -290,6 +295,7 @@ impl Model {
         } else {
             assert_eq!(seen.answers, expected, "the answers");
         }
+        assert!(self.acknowledged <= seen.synced, "told before it was synced: {seen:?}");
         while self.history.len() > 1 && self.history[1].0 <= seen.synced {
             self.history.pop_front();
         }
@@ -345,6 +351,7 @@ impl Model {
             Input::Permission(site, PermissionName::PeriodicBackgroundSync, false) => {
                 self.withdraw_periodic(*site);
             }
+            Input::Network(_) => self.look_again(), // R56
             Input::Ended { run, outcome } => self.end(*run, outcome),
             Input::DispatchPeriodic { .. } => self.dispatch_periodic(input),
             Input::Fire { request, entry, known: true } => {

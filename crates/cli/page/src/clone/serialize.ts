@@ -1,7 +1,7 @@
 // A value as the bytes of a structured clone.
 
 import { type BlobContent, type CloneHooks, cloneError, Code, DEPTH_MAX, depthError, ERRORS, HAS_BLOBS, HAS_CAUSE, HAS_MESSAGE, HAS_STACK, IS_FILE, MAGIC, VERSION, VIEWS } from "./format.ts";
-import { tracksLength } from "./tracking.ts";
+import { tracksLength } from "../../../../quickjs/js/src/tracking.ts";
 
 /** Serialises a value; DataCloneError if it, or something in it, cannot be cloned. Objects of `transfer` are not copied:
  *  the clone names them by their position. */

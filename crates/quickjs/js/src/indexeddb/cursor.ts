@@ -6,7 +6,7 @@ import { fail } from "./errors.ts";
 import { onlyRange, type RangeRecord, toRange } from "./key-range.ts";
 import { compareKeys, keyToValue, requireKey } from "./keys.ts";
 import { ask, type Operation } from "./operation.ts";
-import { type Direction, DIRECTIONS, requireReadable, type Row, rowValue, scan, type ScanOptions, type Source } from "./reading.ts";
+import { type Direction, DIRECTIONS, requireReadable, type Row, scan, type ScanOptions, type Source } from "./reading.ts";
 import { type IDBRequest, makeRequest, requestState } from "./request.ts";
 import type { StoreMeta } from "./schema.ts";
 import { execute, requireActive, type TransactionState } from "./transaction.ts";
@@ -159,7 +159,7 @@ function* iterate(cursor: IDBCursor, state: CursorState, where: Pick<ScanOptions
   state.hasValue = row !== null;
   state.key = row === null ? undefined : keyToValue(row.key);
   state.primaryKey = row === null ? undefined : keyToValue(row.primaryKey);
-  state.value = row === null || !withValue ? undefined : rowValue(row);
+  state.value = row === null ? undefined : row.value;
   return row === null ? null : cursor;
 }
 

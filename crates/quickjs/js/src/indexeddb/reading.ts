@@ -1,7 +1,6 @@
 // What object stores and indexes read alike: get, getAll, count and their kin, as scans of the host.
 
 import { host, jsonParse, jsonStringify } from "#boundary";
-import { deserializeForWorker } from "#clone";
 import { defineInterface, type Dictionary, internal, isObject, requireInternal, toEnforcedInteger, toEnumeration } from "../webidl.ts";
 import { fail } from "./errors.ts";
 import { mayBeRange, type RangeRecord, toRange } from "./key-range.ts";
@@ -26,7 +25,8 @@ export interface Source {
 export interface Row {
   key: Key;
   primaryKey: Key;
-  value: string | null;
+  /** Undefined unless the values were asked for. */
+  value: unknown;
 }
 
 export interface ScanOptions {
@@ -42,12 +42,8 @@ export interface ScanOptions {
 export function* scan(source: Source, { range, direction = "next", start = null, skip = 0, limit = null, values }: ScanOptions): Operation<Row[]> {
   const query = jsonStringify({ ...source.ids(), range, direction, start, skip, limit, values });
   const { id } = transactionState(source.transaction);
-  return (jsonParse(yield* ask(() => host.idbScan(id, query))) as [Key, Key | null, string | null][]).map(([key, primaryKey, value]) => ({ key, primaryKey: primaryKey ?? key, value }));
-}
-
-/** The value of a row that was read with its value. */
-export function rowValue({ value }: Row): unknown {
-  return deserializeForWorker(value as string);
+  const [keys, ...found] = yield* ask(() => host.idbScan(id, query));
+  return (jsonParse(keys) as [Key, Key | null][]).map(([key, primaryKey], i) => ({ key, primaryKey: primaryKey ?? key, value: found[i] }));
 }
 
 /** Throws unless the source exists and its transaction is active. */
@@ -62,17 +58,15 @@ export function getOne(source: Source, query: unknown, what: string, wanted: "ke
   const range = toRange(query, what, true);
   return execute(source.transaction, source.handle, function* () {
     const [row] = yield* scan(source, { range, limit: 1, values: wanted === "value" });
-    return row === undefined ? undefined : wanted === "value" ? rowValue(row) : keyToValue(row.primaryKey);
+    return row === undefined ? undefined : wanted === "value" ? row.value : keyToValue(row.primaryKey);
   });
 }
 
 export class IDBRecord {
   #row: Row;
-  #value: unknown;
   constructor(token: unknown = undefined, row: unknown = undefined) {
     requireInternal(token);
     this.#row = row as Row;
-    this.#value = rowValue(this.#row);
   }
   get key(): unknown {
     return keyToValue(this.#row.key);
@@ -81,14 +75,14 @@ export class IDBRecord {
     return keyToValue(this.#row.primaryKey);
   }
   get value(): unknown {
-    return this.#value;
+    return this.#row.value;
   }
 }
 defineInterface(IDBRecord, "IDBRecord");
 
 const RESULTS = {
   keys: (row: Row): unknown => keyToValue(row.primaryKey),
-  values: rowValue,
+  values: (row: Row): unknown => row.value,
   records: (row: Row): unknown => new IDBRecord(internal, row),
 };
 

@@ -1,18 +1,18 @@
 // Storing records: keys from the script, from key paths and from the generator, and their keys in indexes.
 
 import { host, jsonStringify } from "#boundary";
-import { deserializeForWorker, serializeForStorage } from "#clone";
+import { deserializeFromStorage, serializeForStorage } from "#clone";
 import { fail } from "./errors.ts";
 import { EVERYTHING } from "./key-range.ts";
 import { canInjectKey, compareKeys, extractIndexKeys, extractKey, injectKey, type Key, type KeyPath, keyToValue, requireKey } from "./keys.ts";
 import { ask, type Operation } from "./operation.ts";
-import { type Row, rowValue, scan, type Source } from "./reading.ts";
+import { type Row, scan, type Source } from "./reading.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
 import { execute, type IDBTransaction, requireActive, transactionState } from "./transaction.ts";
 
-/** The text of a value; while it is made, the getters of the script find the transaction inactive. */
-function cloneText(transaction: IDBTransaction, value: unknown): string {
+/** The bytes of a value; while they are made, the getters of the script find the transaction inactive. */
+function cloneBytes(transaction: IDBTransaction, value: unknown): ArrayBuffer {
   const state = transactionState(transaction);
   state.lifecycle = "inactive";
   try {
@@ -34,9 +34,9 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
     if (keyPath === null && !autoIncrement && keyArgument === undefined) fail("DataError", `${what}: the object store needs a key as argument 2`);
   }
   let key = cursorKey ?? (keyArgument === undefined ? null : requireKey(keyArgument, what));
-  let text = cloneText(transaction, value);
+  let bytes = cloneBytes(transaction, value);
   if (keyPath !== null) {
-    const clone = deserializeForWorker(text);
+    const clone = deserializeFromStorage(bytes);
     const found = extractKey(clone, keyPath);
     if (found === null) fail("DataError", `${what}: what the key path leads to is not a valid key`);
     if (cursorKey !== undefined) {
@@ -57,13 +57,13 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
       const number = yield* ask(() => host.idbGenerateKey(state.id, meta.id));
       recordKey = [`n${number}`];
       if (keyPath !== null) {
-        const clone = deserializeForWorker(text);
+        const clone = deserializeFromStorage(bytes);
         injectKey(clone, keyPath as string, number);
-        text = serializeForStorage(clone);
+        bytes = serializeForStorage(clone);
       }
     }
-    const entries = meta.stored.size === 0 ? null : entriesOf(meta.stored, deserializeForWorker(text));
-    yield* ask(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), text, entries, overwrite));
+    const entries = meta.stored.size === 0 ? null : entriesOf(meta.stored, deserializeFromStorage(bytes));
+    yield* ask(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), bytes, entries, overwrite));
     return keyToValue(recordKey);
   });
 }
@@ -83,7 +83,7 @@ export function* fillIndex(source: Source, storeId: number, index: IndexMeta): O
     const start: { key: Key; primaryKey: null; after: boolean } | null = after === null ? null : { key: after, primaryKey: null, after: true };
     const rows: Row[] = yield* scan(source, { range: EVERYTHING, start, limit: BATCH, values: true });
     for (const row of rows) {
-      const keys = extractIndexKeys(rowValue(row), index.keyPath, index.multiEntry);
+      const keys = extractIndexKeys(row.value, index.keyPath, index.multiEntry);
       if (keys.length > 0) yield* ask(() => host.idbIndexRecord(id, storeId, jsonStringify(row.key), index.id, jsonStringify(keys)));
       after = row.key;
     }

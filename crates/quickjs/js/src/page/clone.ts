@@ -1,8 +1,11 @@
 // The values that a page stores, in the form that its workers read.
 
 interface Serializer {
-  serialize(value: unknown): string;
-  deserialize(stored: string): unknown;
+  serialize(value: unknown): ArrayBuffer;
+  deserialize(stored: ArrayBuffer): unknown;
+  /** Base64, for the way to the gateway. */
+  toText(stored: ArrayBuffer): string;
+  fromText(text: string): ArrayBuffer;
 }
 
 let serializer: Serializer | null = null;
@@ -13,13 +16,23 @@ export function provideSerializer(own: Serializer): void {
 }
 
 /** A value for storage. */
-export function serializeForStorage(value: unknown): string {
+export function serializeForStorage(value: unknown): ArrayBuffer {
   return provided().serialize(value);
 }
 
 /** The value that a page or worker stored. */
-export function deserializeForWorker(stored: string): unknown {
+export function deserializeFromStorage(stored: ArrayBuffer): unknown {
   return provided().deserialize(stored);
+}
+
+/** A stored value as it travels. */
+export function toText(stored: ArrayBuffer): string {
+  return provided().toText(stored);
+}
+
+/** The value that came as a text. */
+export function fromText(text: string): unknown {
+  return provided().deserialize(provided().fromText(text));
 }
 
 function provided(): Serializer {

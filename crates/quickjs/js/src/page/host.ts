@@ -6,6 +6,7 @@
 
 import { exception } from "../indexeddb/errors.ts";
 import { Pending } from "../indexeddb/operation.ts";
+import { fromText, toText } from "./clone.ts";
 import { wantMicrotasksEnd } from "./tasks.ts";
 
 /** The way to the gateway. */
@@ -120,6 +121,25 @@ function ask<T>(operation: string, ...args: unknown[]): Pending<T> {
   return pending;
 }
 
+/** An answer in another form. */
+function mapped<T, R>(answer: Pending<T>, map: (value: T) => R): Pending<R> {
+  const pending = new Pending<R>();
+  answer.whenSettled(
+    (value) => {
+      let result: R;
+      try {
+        result = map(value);
+      } catch (error) {
+        pending.fail(error);
+        return;
+      }
+      pending.fulfil(result);
+    },
+    (error) => pending.fail(error),
+  );
+  return pending;
+}
+
 /** Asks something about a transaction. */
 function askFor<T>(local: number, operation: string, ...args: unknown[]): Pending<T> {
   const remote = remotes.get(local);
@@ -198,9 +218,11 @@ const functions = {
   idbAbort: abort,
   idbCommit: (transaction: number) => end(transaction, "idbCommit"),
   idbDatabases: () => ask("idbDatabases"),
+  idbScan: (transaction: number, scan: string) => mapped(askFor<[string, ...string[]]>(transaction, "idbScan", scan), ([keys, ...values]) => [keys, ...values.map(fromText)]),
+  idbPut: (transaction: number, store: number, key: string, value: ArrayBuffer, ...rest: unknown[]) => askFor(transaction, "idbPut", store, key, toText(value), ...rest),
   ...Object.fromEntries(
     [
-      "idbScan", "idbCount", "idbGenerateKey", "idbPut", "idbDelete", "idbCreateStore", "idbDeleteStore", "idbRenameStore", "idbCreateIndex", "idbDeleteIndex", "idbRenameIndex",
+      "idbCount", "idbGenerateKey", "idbDelete", "idbCreateStore", "idbDeleteStore", "idbRenameStore", "idbCreateIndex", "idbDeleteIndex", "idbRenameIndex",
       "idbIndexRecord",
     ].map((operation) => [operation, (transaction: number, ...args: unknown[]) => askFor(transaction, operation, ...args)]),
   ),

@@ -49,9 +49,8 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
     host.function("storageEstimate", move || {
         let key = &state.worker.storage_key;
-        let databases = state.shared.indexeddb.usage_bytes(key.as_str());
-        let usage = databases.saturating_add(state.shared.caches.usage_bytes(key));
-        let quota = state.shared.config.origin_bytes_max.max(usage);
+        let usage = state.shared.quota.account(key).bytes();
+        let quota = state.shared.quota.bytes_max(key).max(usage);
         Reply::ok(Answer::Text(serde_json::json!({ "usage": usage, "quota": quota }).to_string()))
     })
 }
@@ -121,8 +120,7 @@ fn queries(host: &HostObject<'_>, held: &Rc<Held>) -> Result<()> {
         reply(read_entries(&state, &entries).and_then(|entries| {
             let realm = &state.realm;
             let key = &realm.worker.storage_key;
-            let other = realm.shared.indexeddb.usage_bytes(key.as_str());
-            realm.shared.caches.put(key, cache, other, entries).map(|()| Answer::Undefined)
+            realm.shared.caches.put(key, cache, entries).map(|()| Answer::Undefined)
         }))
     })
 }
@@ -131,9 +129,7 @@ fn bodies(host: &HostObject<'_>, held: &Rc<Held>) -> Result<()> {
     let state = held.clone();
     host.function("cacheBodyCreate", move || {
         let realm = &state.realm;
-        let key = &realm.worker.storage_key;
-        let other = realm.shared.indexeddb.usage_bytes(key.as_str());
-        let writer = realm.shared.caches.write_body(key, other);
+        let writer = realm.shared.caches.write_body(&realm.worker.storage_key);
         reply(writer.map(|writer| {
             let id = realm.draw_id();
             state.inner.borrow_mut().writers.insert(id, writer);

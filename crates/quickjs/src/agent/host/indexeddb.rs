@@ -2,14 +2,15 @@
 
 use super::super::realm::Realm;
 use super::super::task::{HostError, Task};
-use super::{Answer, HostObject, Reply};
+use super::clone::from_stored;
+use super::{Answer, HostObject, Reply, throw};
 use crate::indexeddb::Databases;
-use crate::script::Text;
-use rquickjs::Result;
+use crate::script::{Buffer, Text};
 use rquickjs::function::Opt;
+use rquickjs::{Array, Ctx, Function, Result};
 use std::cell::OnceCell;
 use std::rc::Rc;
-use wakeworker_indexeddb::Error;
+use wakeworker_indexeddb::{Error, Row};
 
 /// What this run of the worker has open; made when a script first uses IndexedDB, gone with the run.
 struct Opened {
@@ -66,11 +67,10 @@ fn connections(host: &HostObject<'_>, opened: &Rc<Opened>) -> Result<()> {
     host.function("idbAbort", move |transaction: u64| nothing(own.get().abort(transaction)))
 }
 
-fn records(host: &HostObject<'_>, opened: &Rc<Opened>) -> Result<()> {
+fn records<'js>(host: &HostObject<'js>, opened: &Rc<Opened>) -> Result<()> {
     let own = opened.clone();
-    host.function("idbScan", move |transaction: u64, scan: Text| {
-        // The heap of the worker has a limit of its own.
-        text(own.get().scan(transaction, &scan.into_string(), usize::MAX))
+    host.function("idbScan", move |ctx: Ctx<'js>, transaction: u64, query: Text| {
+        scan(&ctx, &own, transaction, &query.into_string())
     })?;
     let own = opened.clone();
     host.function("idbCount", move |transaction: u64, source: Text| {
@@ -84,19 +84,50 @@ fn records(host: &HostObject<'_>, opened: &Rc<Opened>) -> Result<()> {
     let put = move |transaction: u64,
                     store: i64,
                     key: Text,
-                    value: Text,
+                    value: Buffer,
                     entries: Option<Text>,
                     overwrite: bool| {
         let entries = entries.map(Text::into_string);
         let databases = own.get();
         let key = key.into_string();
-        nothing(databases.put(transaction, store, &key, value.as_bytes(), entries.as_deref(), overwrite))
+        nothing(databases.put(transaction, store, &key, &value.0, entries.as_deref(), overwrite))
     };
     host.function("idbPut", put)?;
     let own = opened.clone();
     host.function("idbDelete", move |transaction: u64, store: i64, range: Text| {
         nothing(own.get().delete(transaction, store, &range.into_string()))
     })
+}
+
+/// The keys of the rows as JSON, then the value of each.
+fn scan<'js>(ctx: &Ctx<'js>, opened: &Opened, transaction: u64, query: &str) -> Result<Array<'js>> {
+    let (keys, rows) = match opened.get().scan(transaction, query) {
+        Ok(read) => read,
+        Err(error) => return Err(throw(ctx, &host_error(&error))),
+    };
+    let found = Array::new(ctx.clone())?;
+    found.set(0, keys)?;
+    for (position, row) in rows.iter().enumerate() {
+        if let Some(value) = &row.value {
+            let outside = |number| blob_reader(ctx, row, number);
+            found.set(position + 1, from_stored(ctx, &opened.realm, value, &outside)?)?;
+        }
+    }
+    Ok(found)
+}
+
+/// The function by which a blob of a row reads its content, which stays there as long as the function.
+fn blob_reader<'js>(ctx: &Ctx<'js>, row: &Row, number: u64) -> Result<Option<Function<'js>>> {
+    let Some(blob) = row.blobs.iter().find(|blob| blob.number() == number).cloned() else {
+        return Ok(None);
+    };
+    let read = move || {
+        Reply(blob.read().map(Answer::Bytes).map_err(|error| {
+            // What the File API says of a file that cannot be read.
+            HostError::new("NotReadableError", error.to_string())
+        }))
+    };
+    Function::new(ctx.clone(), read).map(Some)
 }
 
 fn schema(host: &HostObject<'_>, opened: &Rc<Opened>) -> Result<()> {
@@ -139,7 +170,11 @@ fn schema(host: &HostObject<'_>, opened: &Rc<Opened>) -> Result<()> {
 }
 
 fn reply(outcome: std::result::Result<Answer, Error>) -> Reply {
-    Reply(outcome.map_err(|error| HostError::new(error.dom_exception_name(), error.to_string())))
+    Reply(outcome.map_err(|error| host_error(&error)))
+}
+
+fn host_error(error: &Error) -> HostError {
+    HostError::new(error.dom_exception_name(), error.to_string())
 }
 
 fn nothing(outcome: std::result::Result<(), Error>) -> Reply {

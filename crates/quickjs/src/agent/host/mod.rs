@@ -3,6 +3,7 @@
 mod basics;
 mod bodies;
 mod caches;
+mod clone;
 mod codec;
 mod crypto;
 mod events;
@@ -43,6 +44,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     sync::install(&host, realm)?;
     indexeddb::install(&host, realm)?;
     caches::install(&host, realm)?;
+    clone::install(&host, realm)?;
     codec::install(&host, realm)?;
     crypto::install(&host, realm)?;
     locks::install(&host, realm)?;

@@ -1,7 +1,6 @@
 //! Bodies of cached responses: one file each, written once, read in parts, removed when nobody needs it.
 
-use super::quota::Quota;
-use super::{OpenError, RuntimeStorage, StorageFailure};
+use super::{OpenError, Quota, RuntimeStorage, StorageFailure};
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -64,7 +63,6 @@ impl Bodies {
         bodies: &Arc<Bodies>,
         quota: &Arc<Quota>,
         key: &StorageKey,
-        other_bytes: u64,
     ) -> Result<BodyWriter, StorageFailure> {
         let (id, file) = loop {
             let id = bodies.next_id.fetch_add(1, Ordering::Relaxed);
@@ -87,7 +85,6 @@ impl Bodies {
             bodies: bodies.clone(),
             quota: quota.clone(),
             key: key.clone(),
-            other_bytes,
             id,
             bytes: 0,
             file,
@@ -200,7 +197,6 @@ pub(crate) struct BodyWriter {
     bodies: Arc<Bodies>,
     quota: Arc<Quota>,
     key: StorageKey,
-    other_bytes: u64,
     id: u64,
     bytes: u64,
     file: Option<File>,
@@ -210,7 +206,7 @@ pub(crate) struct BodyWriter {
 impl BodyWriter {
     /// Appends a part, if the quota allows it.
     pub(crate) fn write(&mut self, part: &[u8]) -> Result<(), StorageFailure> {
-        self.quota.reserve(&self.key, self.other_bytes, part.len() as u64)?;
+        self.quota.reserve(&self.key, part.len() as u64)?;
         self.bytes += part.len() as u64;
         match (&mut self.file, &self.bodies.place) {
             (Some(file), _) => file.write_all(part)?,

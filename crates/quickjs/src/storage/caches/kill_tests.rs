@@ -62,7 +62,7 @@ fn kill_9_leaves_whole_batches_and_no_orphans() {
             assert_eq!(*body, content(batch), "seed {SEED}, round {round}: a batch is half there");
         }
         assert_eq!(caches.bodies.count(), bodies.len(), "seed {SEED}, round {round}: orphans");
-        assert!(caches.usage_bytes(&origin()) < 3 * 200_000);
+        assert!(caches.quota.account(&origin()).caches < 3 * 200_000);
         orphans += files.saturating_sub(bodies.len());
     }
     println!("{ROUNDS} kills, {orphans} orphans removed");

@@ -6,8 +6,11 @@
 mod bodies;
 #[cfg(test)]
 mod kill_tests;
+#[cfg(test)]
+#[cfg(unix)]
+mod limit_tests;
 mod matching;
-mod quota;
+mod padding;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -16,12 +19,12 @@ pub(crate) use bodies::BodyWriter;
 pub(crate) use matching::Query;
 use matching::RequestHead;
 
-use super::{RuntimeStorage, StorageFailure, open};
+use super::{Quota, RuntimeStorage, StorageFailure, open};
 use crate::json::{Wtf8, write_wtf8};
 use crate::{OpenError, RuntimeConfig};
 use bodies::Bodies;
 use matching::{Candidate, ResponseHead, find};
-use quota::Quota;
+use padding::Padding;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -34,6 +37,7 @@ pub(crate) struct Caches {
     index: Mutex<Index>,
     bodies: Arc<Bodies>,
     quota: Arc<Quota>,
+    padding: Padding,
 }
 
 struct Index {
@@ -103,12 +107,19 @@ impl NewEntry {
 }
 
 impl Caches {
-    pub(crate) fn open(storage: &RuntimeStorage, config: &RuntimeConfig) -> Result<Caches, OpenError> {
-        let mut connection = open(storage, "caches.sqlite", schema::MIGRATIONS)?;
+    pub(crate) fn open(
+        storage: &RuntimeStorage,
+        config: &RuntimeConfig,
+        quota: Arc<Quota>,
+    ) -> Result<Caches, OpenError> {
+        let connection = open(storage, "caches.sqlite", schema::MIGRATIONS)?;
         let fail = |error: rusqlite::Error| super::inaccessible("caches.sqlite".as_ref(), &error);
         // What was deleted while scripts still held it: they are gone.
         connection.execute("DELETE FROM cache WHERE name IS NULL", []).map_err(fail)?;
-        let quota = Quota::open(&mut connection, config).map_err(fail)?;
+        let padding = Padding::open(&connection, config).map_err(fail)?;
+        for (key, charge) in charges(&connection).map_err(fail)? {
+            quota.change_caches(&key, charge, 0);
+        }
         let mut known = connection
             .prepare("SELECT body FROM entry WHERE body IS NOT NULL")
             .and_then(|mut statement| {
@@ -120,7 +131,8 @@ impl Caches {
         Ok(Caches {
             index: Mutex::new(Index { connection, handles: HashMap::new() }),
             bodies: Arc::new(bodies),
-            quota: Arc::new(quota),
+            quota,
+            padding,
         })
     }
 
@@ -283,13 +295,9 @@ impl Caches {
         Ok(true)
     }
 
-    /// Begins to write the body of an entry. `other_bytes` is what the storage key uses elsewhere.
-    pub(crate) fn write_body(
-        &self,
-        key: &StorageKey,
-        other_bytes: u64,
-    ) -> Result<BodyWriter, StorageFailure> {
-        Bodies::writer(&self.bodies, &self.quota, key, other_bytes)
+    /// Begins to write the body of an entry.
+    pub(crate) fn write_body(&self, key: &StorageKey) -> Result<BodyWriter, StorageFailure> {
+        Bodies::writer(&self.bodies, &self.quota, key)
     }
 
     /// Stores entries, all or none; each takes the place of what its request matches ("Batch Cache Operations").
@@ -297,7 +305,6 @@ impl Caches {
         &self,
         key: &StorageKey,
         cache: i64,
-        other_bytes: u64,
         mut entries: Vec<NewEntry>,
     ) -> Result<(), StorageFailure> {
         for entry in &mut entries {
@@ -325,16 +332,16 @@ impl Caches {
                 });
             }
             removed.extend(remove(&transaction, &found)?);
-            let charge = self.quota.charge_of(key, entry);
+            let charge = self.padding.charge_of(key, entry);
             insert(&transaction, cache, entry, charge)?;
             added = added.saturating_add(charge);
         }
         let freed = removed.iter().map(|candidate| candidate.charge).sum();
         let written: u64 =
             entries.iter().filter_map(|entry| entry.body.as_ref()).map(BodyWriter::bytes).sum();
-        self.quota.check(key, other_bytes, added, freed, written)?;
+        self.quota.check(key, added, freed, written)?;
         transaction.commit()?;
-        self.quota.add(key, added);
+        self.quota.change_caches(key, added, 0);
         for body in entries.into_iter().filter_map(|entry| entry.body) {
             body.keep();
         }
@@ -357,9 +364,28 @@ impl Caches {
         self.bodies.unpin(id);
     }
 
-    /// What a storage key's caches count against its quota.
-    pub(crate) fn usage_bytes(&self, key: &StorageKey) -> u64 {
-        self.quota.used(key)
+    /// Names of a storage key's caches in WTF-8, with the number of entries and what they count.
+    pub(crate) fn list(&self, key: &StorageKey) -> Result<Vec<(Vec<u8>, u64, u64)>, StorageFailure> {
+        let index = self.index();
+        let mut statement = index.connection.prepare_cached(
+            "SELECT cache.name, count(entry.id), coalesce(sum(entry.charge), 0)
+             FROM cache LEFT JOIN entry ON entry.cache = cache.id
+             WHERE cache.storage_key = ?1 AND cache.name IS NOT NULL GROUP BY cache.id ORDER BY cache.id",
+        )?;
+        let rows = statement.query_map([key.as_str()], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Every storage key that has a cache.
+    pub(crate) fn storage_keys(&self) -> Result<Vec<StorageKey>, StorageFailure> {
+        let index = self.index();
+        let mut statement = index.connection.prepare_cached(
+            "SELECT DISTINCT storage_key FROM cache WHERE name IS NOT NULL ORDER BY storage_key",
+        )?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        Ok(rows.map(|key| key.map(|key| StorageKey::from(key.as_str()))).collect::<rusqlite::Result<_>>()?)
     }
 
     /// Deletes all caches of a storage key, also those that scripts hold (R163).
@@ -382,7 +408,7 @@ impl Caches {
 
     /// Entries are gone, durably: so are their bodies and their part of the quota.
     fn forget(&self, key: &StorageKey, removed: &[Candidate]) {
-        self.quota.free(key, removed.iter().map(|candidate| candidate.charge).sum());
+        self.quota.change_caches(key, 0, removed.iter().map(|candidate| candidate.charge).sum());
         for body in removed.iter().filter_map(|candidate| candidate.body) {
             self.bodies.remove(body.id);
         }
@@ -411,6 +437,19 @@ impl Found {
         }
         out.push('}');
     }
+}
+
+/// What the entries of each storage key count.
+fn charges(connection: &Connection) -> rusqlite::Result<Vec<(StorageKey, u64)>> {
+    let mut statement = connection.prepare(
+        "SELECT cache.storage_key, sum(entry.charge) FROM cache JOIN entry ON entry.cache = cache.id
+         GROUP BY cache.storage_key",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let key: String = row.get(0)?;
+        Ok((StorageKey::from(key.as_str()), row.get::<_, i64>(1)? as u64))
+    })?;
+    rows.collect()
 }
 
 fn parse_name(json: &str) -> Result<Wtf8, StorageFailure> {

@@ -3,10 +3,15 @@
 use super::*;
 use crate::storage::RuntimeStorage;
 use std::path::Path;
+use wakeworker_indexeddb::Allowance;
 
 pub(super) fn open_at(dir: &Path) -> Caches {
     let config = RuntimeConfig { opaque_padding_bytes_max: 0, ..RuntimeConfig::default() };
-    Caches::open(&RuntimeStorage::Dir(dir.to_owned()), &config).unwrap()
+    open(&RuntimeStorage::Dir(dir.to_owned()), &config)
+}
+
+fn open(storage: &RuntimeStorage, config: &RuntimeConfig) -> Caches {
+    Caches::open(storage, config, Arc::new(Quota::new(config))).unwrap()
 }
 
 pub(super) fn origin() -> StorageKey {
@@ -24,7 +29,7 @@ pub(super) fn entry(
     kind: &str,
     body: &[u8],
 ) -> Result<NewEntry, StorageFailure> {
-    let mut writer = caches.write_body(&origin(), 0)?;
+    let mut writer = caches.write_body(&origin())?;
     for part in body.chunks(50_000) {
         writer.write(part)?;
     }
@@ -39,7 +44,7 @@ pub(super) fn put(caches: &Caches, cache: i64, entries: &[(&str, &[u8])]) -> Res
         .iter()
         .map(|(path, body)| entry(caches, path, "basic", body))
         .collect::<Result<Vec<_>, _>>()?;
-    caches.put(&origin(), cache, 0, entries)
+    caches.put(&origin(), cache, entries)
 }
 
 fn all_bodies(caches: &Caches, cache: i64) -> Vec<Vec<u8>> {
@@ -62,7 +67,7 @@ fn entries_survive_reopening_and_orphans_do_not() {
     put(&caches, cache, &[("a", b"one"), ("b", b"two")]).unwrap();
     put(&caches, cache, &[("a", b"three")]).unwrap();
     assert_eq!(caches.bodies.count(), 2);
-    let usage = caches.usage_bytes(&origin());
+    let usage = caches.quota.account(&origin()).caches;
     drop(caches);
     // What a crash between a body's end and its commit leaves, and what is not ours.
     std::fs::write(dir.path().join("caches/00000000000000ff"), "orphan").unwrap();
@@ -71,7 +76,7 @@ fn entries_survive_reopening_and_orphans_do_not() {
     let caches = open_at(dir.path());
     assert!(!dir.path().join("caches/00000000000000ff").exists());
     assert!(dir.path().join("caches/notes.txt").exists());
-    assert_eq!(caches.usage_bytes(&origin()), usage);
+    assert_eq!(caches.quota.account(&origin()).caches, usage);
     assert_eq!(caches.names(&origin()).unwrap(), r#"["c"]"#);
     let cache = caches.open_cache(&origin(), "\"c\"").unwrap();
     assert_eq!(all_bodies(&caches, cache), [b"two".to_vec(), b"three".to_vec()]);
@@ -85,11 +90,11 @@ fn a_second_opener_takes_no_file_for_an_orphan() {
     let dir = tempfile::tempdir().unwrap();
     let first = open_at(dir.path());
     let cache = first.open_cache(&origin(), "\"c\"").unwrap();
-    let mut writer = first.write_body(&origin(), 0).unwrap();
+    let mut writer = first.write_body(&origin()).unwrap();
     writer.write(b"half").unwrap();
     let second = open_at(dir.path());
     assert_eq!(first.bodies.count(), 1);
-    let other = second.write_body(&origin(), 0).unwrap();
+    let other = second.write_body(&origin()).unwrap();
     assert_ne!(other.id(), writer.id());
     drop((writer, other));
     put(&first, cache, &[("a", b"one")]).unwrap();
@@ -124,7 +129,7 @@ fn a_deleted_cache_goes_with_its_last_holder() {
     caches.release(&origin(), cache);
     assert_eq!(all_bodies(&caches, cache), [b"one".to_vec()]);
     caches.release(&origin(), cache);
-    assert_eq!((caches.bodies.count(), caches.usage_bytes(&origin())), (0, 0));
+    assert_eq!((caches.bodies.count(), caches.quota.account(&origin()).caches), (0, 0));
     let gone = caches.query(&origin(), cache, &Query::default());
     assert_eq!(gone.err().unwrap().name, "InvalidStateError");
 
@@ -134,7 +139,7 @@ fn a_deleted_cache_goes_with_its_last_holder() {
     assert!(caches.drop_cache(&origin(), "\"d\"").unwrap());
     drop(caches);
     let caches = open_at(dir.path());
-    assert_eq!((caches.bodies.count(), caches.usage_bytes(&origin())), (0, 0));
+    assert_eq!((caches.bodies.count(), caches.quota.account(&origin()).caches), (0, 0));
 }
 
 #[test] // R163
@@ -148,7 +153,7 @@ fn clearing_an_origin_leaves_nothing_of_it_and_all_of_others() {
     assert_eq!(caches.query(&other, cache, &Query::default()).err().unwrap().name, "InvalidStateError");
     caches.clear(&origin()).unwrap();
     assert_eq!(caches.names(&origin()).unwrap(), "[]");
-    assert_eq!((caches.bodies.count(), caches.usage_bytes(&origin())), (0, 0));
+    assert_eq!((caches.bodies.count(), caches.quota.account(&origin()).caches), (0, 0));
     assert_eq!(put(&caches, cache, &[("a", b"one")]).unwrap_err().name, "InvalidStateError");
     assert_eq!(caches.bodies.count(), 0);
     assert!(caches.query(&other, kept, &Query::default()).unwrap().is_empty());
@@ -158,45 +163,47 @@ fn clearing_an_origin_leaves_nothing_of_it_and_all_of_others() {
 fn the_quota_counts_what_is_written_replaced_and_used_elsewhere() {
     let config =
         RuntimeConfig { origin_bytes_max: 10_000, opaque_padding_bytes_max: 0, ..RuntimeConfig::default() };
-    let caches = Caches::open(&RuntimeStorage::Memory, &config).unwrap();
+    let caches = open(&RuntimeStorage::Memory, &config);
     let cache = caches.open_cache(&origin(), "\"c\"").unwrap();
     put(&caches, cache, &[("a", &[1; 6_000])]).unwrap();
-    let used = caches.usage_bytes(&origin());
+    let used = caches.quota.account(&origin()).caches;
     assert!(used > 6_000 && used < 6_500, "{used}");
     // While it is written there are two of it, so this does not fit; nothing of it remains.
     assert_eq!(put(&caches, cache, &[("a", &[2; 6_000])]).unwrap_err().name, "QuotaExceededError");
-    assert_eq!((caches.usage_bytes(&origin()), caches.bodies.count()), (used, 1));
+    assert_eq!((caches.quota.account(&origin()).caches, caches.bodies.count()), (used, 1));
     assert_eq!(all_bodies(&caches, cache), [vec![1; 6_000]]);
     put(&caches, cache, &[("a", &[3; 3_000])]).unwrap();
-    assert_eq!(caches.usage_bytes(&origin()), used - 3_000);
-    let full = caches.write_body(&origin(), 9_000).unwrap().write(&[0; 3_000]);
+    assert_eq!(caches.quota.account(&origin()).caches, used - 3_000);
+    caches.quota.databases_changed(origin().as_str(), 9_000);
+    let full = caches.write_body(&origin()).unwrap().write(&[0; 3_000]);
     assert_eq!(full.unwrap_err().name, "QuotaExceededError");
-    let parts: Vec<_> = (0..3).map(|_| caches.write_body(&origin(), 0).unwrap()).collect();
+    caches.quota.databases_changed(origin().as_str(), 0);
+    let parts: Vec<_> = (0..3).map(|_| caches.write_body(&origin()).unwrap()).collect();
     let written = parts.into_iter().map(|mut part| part.write(&[0; 3_000]).map(|()| part));
     let written: Vec<_> = written.collect();
     assert_eq!(written.iter().filter(|part| part.is_ok()).count(), 2);
     drop(written);
-    caches.write_body(&origin(), 0).unwrap().write(&[0; 6_000]).unwrap();
+    caches.write_body(&origin()).unwrap().write(&[0; 6_000]).unwrap();
 }
 
 #[test]
 fn an_opaque_response_counts_more_than_it_has() {
     let config = RuntimeConfig { opaque_padding_bytes_max: 1_000_000, ..RuntimeConfig::default() };
-    let caches = Caches::open(&RuntimeStorage::Memory, &config).unwrap();
+    let caches = open(&RuntimeStorage::Memory, &config);
     let cache = caches.open_cache(&origin(), "\"c\"").unwrap();
     let charges: Vec<u64> = ["a", "b", "c", "a"]
         .iter()
         .map(|path| {
             let new = entry(&caches, path, "opaque", b"secret").unwrap();
-            let charge = caches.quota.charge_of(&origin(), &new);
-            caches.put(&origin(), cache, 0, vec![new]).unwrap();
+            let charge = caches.padding.charge_of(&origin(), &new);
+            caches.put(&origin(), cache, vec![new]).unwrap();
             charge
         })
         .collect();
     assert!(charges.iter().sum::<u64>() > 20_000, "{charges:?}");
     assert_ne!(charges[0], charges[1]);
     assert_eq!(charges[0], charges[3], "asking again tells nothing new");
-    assert_eq!(caches.usage_bytes(&origin()), charges[..3].iter().sum::<u64>());
+    assert_eq!(caches.quota.account(&origin()).caches, charges[..3].iter().sum::<u64>());
 }
 
 #[test]
@@ -206,7 +213,7 @@ fn a_batch_is_stored_whole_or_not_at_all() {
     let cache = caches.open_cache(&origin(), "\"c\"").unwrap();
     let twice = put(&caches, cache, &[("a", b"1"), ("b", b"2"), ("a#x", b"3")]);
     assert_eq!(twice.unwrap_err().name, "InvalidStateError");
-    assert_eq!((caches.bodies.count(), caches.usage_bytes(&origin())), (0, 0));
+    assert_eq!((caches.bodies.count(), caches.quota.account(&origin()).caches), (0, 0));
     for bad in
         ["{}", r#"{"request":1,"response":{},"writer":null}"#, r#"{"request":{},"response":{},"writer":7}"#]
     {

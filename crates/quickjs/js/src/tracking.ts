@@ -1,5 +1,5 @@
 // Whether a view follows the length of its resizable buffer: no property tells, so the buffer is resized for a moment. This
-// file is also bundled for workers, so it imports nothing.
+// file is also bundled for pages, so it imports nothing.
 
 const keysOfTypedArray = Uint8Array.prototype.keys;
 const resize = ArrayBuffer.prototype.resize;
