@@ -214,9 +214,8 @@ mod tests {
     }
 
     fn jar_in(storage: &RuntimeStorage) -> CookieJar {
-        let mut config = RuntimeConfig::default();
-        config.cookies_per_domain_max = 3;
-        config.cookie_bytes_max = 100;
+        let config =
+            RuntimeConfig { cookies_per_domain_max: 3, cookie_bytes_max: 100, ..RuntimeConfig::default() };
         CookieJar::open(storage, &config).unwrap()
     }
 
