@@ -77,7 +77,14 @@ pub(crate) enum Call {
 }
 
 /// An event that a commit says is dispatched.
-pub(crate) type Started = (WorkerRegistrationId, SyncKind, String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Started {
+    pub(crate) registration: WorkerRegistrationId,
+    pub(crate) kind: SyncKind,
+    pub(crate) tag: String,
+    /// In a round of periodic events, and not because the host asked for it.
+    pub(crate) of_round: bool,
+}
 
 /// The store as the driver sees it.
 struct DiskStore {
@@ -244,7 +251,7 @@ impl Store for DiskStore {
     ) -> Result<(), StoreError> {
         let mut state = self.disk.state();
         let only_log = changes.iter().all(|change| matches!(change, Change::Record(_)));
-        let started: Vec<Started> = changes.iter().filter_map(started).collect();
+        let started = started(changes);
         let called = |state: &mut State, done, ok| {
             state.calls.push(Call::Commit { done, ok, only_log, started: started.clone() })
         };
@@ -286,14 +293,24 @@ impl Store for DiskStore {
     }
 }
 
-fn started(change: &Change) -> Option<Started> {
-    match change {
-        Change::Record(activity) if matches!(activity.event, ActivityEvent::Dispatched { .. }) => {
-            let (kind, tag) = activity.sync.as_ref()?;
-            Some((activity.registration?, *kind, tag.to_string_lossy()))
+/// The events of the log lines. The line of a round comes after those of its events.
+fn started(changes: &[Change]) -> Vec<Started> {
+    let mut found = Vec::new();
+    for change in changes {
+        let Change::Record(activity) = change else { continue };
+        match (&activity.event, activity.registration, &activity.sync) {
+            (ActivityEvent::Dispatched { .. }, Some(registration), Some((kind, tag))) => {
+                let tag = tag.to_string_lossy();
+                found.push(Started { registration, kind: *kind, tag, of_round: false });
+            }
+            (ActivityEvent::Round { events }, ..) => {
+                let of_round = found.iter_mut().rev().take(*events);
+                of_round.for_each(|started| started.of_round = true);
+            }
+            _ => {}
         }
-        _ => None,
     }
+    found
 }
 
 fn fault(operation: &'static str) -> StoreError {

@@ -56,10 +56,12 @@ impl Model {
             let begins = match (key.1, self.state.entries[&key].phase) {
                 (SyncKind::BackgroundSync, Phase::Pending) => self.may_fire(key.0, key.1),
                 (SyncKind::BackgroundSync, Phase::Unreached) => {
-                    changed && self.may_fire(key.0, key.1) && self.has_started(key)
+                    changed && self.may_fire(key.0, key.1) && self.has_started(key, false)
                 }
                 (SyncKind::PeriodicSync, Phase::Again) => self.may_fire(key.0, key.1),
-                (SyncKind::PeriodicSync, Phase::Pending) => self.has_started(key) && self.is_timely(key),
+                (SyncKind::PeriodicSync, Phase::Pending) => {
+                    self.has_started(key, true) && self.is_timely(key)
+                }
                 _ => false,
             };
             if begins {
@@ -124,7 +126,7 @@ impl Model {
         if of_round && !in_use {
             self.state.last_round = Some(Time::at(now));
         }
-        self.note_start(key);
+        self.note_start(key, of_round);
         self.begin(Some(number), key, last_chance, requests);
     }
 

@@ -66,7 +66,9 @@ impl Model {
                     true
                 }
             };
-            entry.put();
+            if entry.phase != Phase::Again {
+                entry.put(); // What repeats at once is written when it begins.
+            }
             gone.extend((!kept).then_some(*key));
         }
         self.state = state;

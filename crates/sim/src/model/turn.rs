@@ -386,31 +386,31 @@ impl Model {
         self.turn.complaints.push(complaint);
     }
 
-    /// Whether the commit says that an event of this entry has begun.
-    pub(super) fn has_started(&self, key: Key) -> bool {
-        self.start_index(key).is_some()
+    /// Whether the commit says that an event of this entry has begun, in a round or otherwise.
+    pub(super) fn has_started(&self, key: Key, of_round: bool) -> bool {
+        self.start_index(key, of_round).is_some()
     }
 
     /// An event begins: the commit must say so.
-    pub(super) fn note_start(&mut self, key: Key) {
-        match self.start_index(key) {
+    pub(super) fn note_start(&mut self, key: Key, of_round: bool) {
+        match self.start_index(key, of_round) {
             Some(index) => drop(self.turn.started.swap_remove(index)),
             None => self
                 .complain(format!("the event of {key:?} should begin now: {:#?}", self.state.entries[&key])),
         }
     }
 
-    fn start_index(&self, (slot, kind, tag): Key) -> Option<usize> {
-        let id = self.state.workers.get(&slot)?.id?;
-        let tag = tag_text(tag);
-        self.turn.started.iter().position(|started| (started.0, started.1, &started.2) == (id, kind, &tag))
+    fn start_index(&self, (slot, kind, tag): Key, of_round: bool) -> Option<usize> {
+        let registration = self.state.workers.get(&slot)?.id?;
+        let wanted = Started { registration, kind, tag: tag_text(tag), of_round };
+        self.turn.started.iter().position(|started| *started == wanted)
     }
 
     /// A tool's event has no entry, but its line in the log looks like any other.
     fn forget_tool_starts(&mut self, inputs: &[Input]) {
         for input in inputs {
             if let Input::Tool { entry, .. } = input
-                && let Some(index) = self.start_index((entry.slot, entry.kind, entry.tag))
+                && let Some(index) = self.start_index((entry.slot, entry.kind, entry.tag), false)
             {
                 self.turn.started.swap_remove(index);
             }
