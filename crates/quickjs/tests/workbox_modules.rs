@@ -102,6 +102,7 @@ fn plugins_choose_tell_cut_and_send_ahead() {
     assert_eq!(get(&world, "/news", |_| {}).text, "old");
     let (client, message) = world.clients.messages.wait_for(|message| Some(message.clone()));
     assert_eq!(client, "page");
+    let message = support::shown(&message);
     assert!(message.contains("CACHE_UPDATED") && message.contains("/news"), "{message}");
 
     // workbox-range-requests

@@ -26,7 +26,7 @@ use wakeworker_quickjs::{
     ClientInfo, Clients, HttpFetcher, LifecycleEvent, MessageSource, RegisterJob, RegisterWorkerError,
     RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, WorkerState, WorkerType,
 };
-use wakeworker_structured_clone::{Token, Writer};
+use wakeworker_structured_clone::{Token, Writer, describe};
 
 /// Nothing that a test waits for takes longer, unless it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -204,6 +204,11 @@ pub(crate) fn clone_of(text: &str) -> String {
     let mut writer = Writer::new(1 << 20);
     writer.write(&Token::String(text.as_bytes())).unwrap();
     STANDARD.encode(writer.finish())
+}
+
+/// The data of a message as people read it.
+pub(crate) fn shown(data: &str) -> String {
+    describe(&STANDARD.decode(data).unwrap(), 4096)
 }
 
 pub(crate) fn wait<T>(receiver: &Receiver<T>) -> T {

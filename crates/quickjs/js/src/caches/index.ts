@@ -67,11 +67,6 @@ export class StorageManager {
   }
 
   /** Nothing is ever evicted here: who runs out of quota is refused, and only the host clears data. */
-  async persist(): Promise<unknown> {
-    void this.#ready;
-    return true;
-  }
-
   async persisted(): Promise<unknown> {
     void this.#ready;
     return true;
