@@ -5,7 +5,7 @@
 // a class exists once. What a script has from another one it gets through `$part(name)`, which gives the other's exports.
 
 import { build } from "esbuild";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -112,8 +112,7 @@ for (const { path, text } of outputFiles) {
 }
 const nameOf = (file) => (`dist/${file}.js` === main ? "main" : file);
 
-await rm(join(here, "dist"), { recursive: true, force: true });
-await mkdir(join(here, "dist"));
+await mkdir(join(here, "dist"), { recursive: true });
 for (const [name, { imports, exports, code, legal }] of scripts) {
   const head = imports
     .filter(({ from, names }) => names.length > 0 || nameOf(from) !== "main")
@@ -124,4 +123,8 @@ for (const [name, { imports, exports, code, legal }] of scripts) {
         `(()=>{"use strict";const $read=__host.readPart,$parts={__proto__:null},$part=name=>$parts[name]??=$read(name)($part);${code}$parts.main=${record(exports)};})();`
       : `($part=>{"use strict";${head.join("")}${code}return${record(exports)};});`;
   await writeFile(join(here, "dist", `${name}.js`), script + legal);
+}
+// What an earlier build left goes last, so that a build beside this one always finds a whole layer.
+for (const file of await readdir(join(here, "dist"))) {
+  if (!scripts.has(file.replace(/\.js$/, ""))) await rm(join(here, "dist", file), { recursive: true, force: true });
 }
