@@ -1,7 +1,8 @@
-//! Bundles the JavaScript layer (`js/`) with esbuild into `OUT_DIR/bundle.js`.
+//! Bundles the JavaScript layer (`js/`) with esbuild and writes its scripts, as Rust constants, to `OUT_DIR/layer.rs`.
 //!
-//! A published package carries `js/dist/bundle.js` and no sources, so its users need no Node.
+//! A published package carries `js/dist` and no sources, so its users need no Node.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 use std::time::SystemTime;
@@ -9,12 +10,11 @@ use std::{env, fs};
 
 fn main() {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
-    let out = PathBuf::from(variable("OUT_DIR")).join("bundle.js");
     let js = root.join("js");
-    let shipped = js.join("dist/bundle.js");
+    let shipped = js.join("dist");
     if !js.join("src/index.ts").exists() {
         println!("cargo::rerun-if-changed={}", shipped.display());
-        copy(&shipped, &out);
+        embed(&shipped);
         return;
     }
     for name in ["src", "package.json", "package-lock.json", "build.mjs"] {
@@ -27,13 +27,41 @@ fn main() {
         let _ = fs::File::create(js.join(STAMP));
     }
     run(Command::new("node").arg("build.mjs").current_dir(&js));
-    copy(&shipped, &out);
+    embed(&shipped);
 }
 
-fn copy(bundle: &Path, out: &Path) {
-    if let Err(error) = fs::copy(bundle, out) {
-        fail(&format!("the bundle of the JavaScript layer, {}, cannot be read: {error}", bundle.display()));
+/// Writes `MAIN` and `PARTS` for src/script/layer.rs.
+fn embed(shipped: &Path) {
+    let scripts = read_scripts(shipped).unwrap_or_else(|error| {
+        fail(&format!("the JavaScript layer, {}, cannot be read: {error}", shipped.display()))
+    });
+    let new = |name: &str| scripts.get(name).map(|source| format!("LayerScript::new({name:?}, {source:?})"));
+    let Some(main) = new("main") else {
+        fail(&format!("the JavaScript layer, {}, has no main.js", shipped.display()))
+    };
+    let parts: Vec<String> =
+        scripts.keys().filter(|name| *name != "main").filter_map(|name| new(name)).collect();
+    let code = format!(
+        "static MAIN: LayerScript = {main};\nstatic PARTS: [LayerScript; {}] = [{}];\n",
+        parts.len(),
+        parts.join(",\n")
+    );
+    let out = PathBuf::from(variable("OUT_DIR")).join("layer.rs");
+    if let Err(error) = fs::write(&out, code) {
+        fail(&format!("{} cannot be written: {error}", out.display()));
     }
+}
+
+/// The scripts of a folder by their names.
+fn read_scripts(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
+    let mut scripts = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if let (Some("js"), Some(name)) = (path.extension().and_then(|it| it.to_str()), path.file_stem()) {
+            scripts.insert(name.to_string_lossy().into_owned(), fs::read_to_string(&path)?);
+        }
+    }
+    Ok(scripts)
 }
 
 const STAMP: &str = "node_modules/.installed";

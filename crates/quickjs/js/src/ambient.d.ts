@@ -8,5 +8,5 @@ declare class DOMException {
 }
 declare function atob(data: string): string;
 declare function btoa(data: string): string;
-/** esbuild evaluates the module when this is called for the first time. */
+/** Reads and evaluates the module, a part of the layer, when this is called for the first time; build.mjs sees to it. */
 declare function require(path: string): unknown;

@@ -11,6 +11,8 @@ type Json = string;
 
 interface Host {
   connect(hooks: Hooks): void;
+  /** Runs a part of the layer and gives the function that makes its exports; build.mjs says what parts are. */
+  readPart(name: string): (part: (name: string) => object) => object;
 
   // -- facts, read once --------------------------------------------------------------------------------------------
   // {origin, scriptUrl, scope, registrationId, workerId, workerType, userAgent, language, onLine, isSecureContext, extensions, webMessages}

@@ -12,7 +12,7 @@ use super::{Run, StartError, Started, Worker, lock};
 use crate::WorkerType;
 use crate::body::RequestBody;
 use crate::json;
-use crate::script::{LimitedAllocator, Script, bundle, describe_exception, new_buffer, run as run_bytecode};
+use crate::script::{LimitedAllocator, Script, describe_exception, layer, new_buffer, run as run_bytecode};
 use crate::shared::Shared;
 use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Runtime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -185,8 +185,10 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
     if realm.shared.time.driven().is_some() {
         ctx.eval::<(), _>(VIRTUAL_TIME).map_err(|error| internal("virtual time", error))?;
     }
-    let code = bundle(ctx).map_err(|error| internal("runtime layer", error))?;
-    run_bytecode(ctx, &code).map_err(|error| internal("runtime layer", error))?;
+    layer()
+        .bytecode(ctx)
+        .and_then(|code| run_bytecode(ctx, code))
+        .map_err(|error| internal("runtime layer", error))?;
     let hooks = realm.hooks.borrow_mut().take();
     let Some(hooks) = hooks else {
         return Err(StartError::Failed("the runtime layer did not connect".to_owned()));

@@ -1,10 +1,10 @@
 //! Compiled scripts shared by all workers of the process.
 
-use super::{Bytecode, compile, compile_native};
+use super::{Bytecode, compile};
 use rquickjs::{Ctx, Error};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A classic script of a worker: main or imported.
 #[derive(Debug)]
@@ -22,16 +22,6 @@ impl Script {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Script { url, source: source.into(), serial: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
-}
-
-/// The JavaScript layer, compiled by the first worker and shared by all.
-pub(crate) fn bundle(ctx: &Ctx<'_>) -> Result<Bytecode, Error> {
-    static COMPILED: OnceLock<Bytecode> = OnceLock::new();
-    if let Some(code) = COMPILED.get() {
-        return Ok(code.clone());
-    }
-    let code = compile_native(ctx, "wakeworker:runtime", BUNDLE)?;
-    Ok(COMPILED.get_or_init(|| code).clone())
 }
 
 /// Compiled worker scripts. Bounded: the least recently used go first.
@@ -95,8 +85,6 @@ impl BytecodeCache {
         }
     }
 }
-
-const BUNDLE: &str = include_str!(concat!(env!("OUT_DIR"), "/bundle.js"));
 
 #[cfg(test)]
 mod tests {

@@ -4,11 +4,13 @@
 mod bytecode;
 mod cache;
 mod clone;
+mod layer;
 mod memory;
 mod value;
 
 pub(crate) use bytecode::{Bytecode, compile, compile_native, run};
-pub(crate) use cache::{BytecodeCache, Script, bundle};
+pub(crate) use cache::{BytecodeCache, Script};
 pub(crate) use clone::{BlobSource, CloneTools, deserialize, serialize};
+pub(crate) use layer::{layer, layer_part};
 pub(crate) use memory::{LimitedAllocator, MemoryUse};
 pub(crate) use value::{Buffer, BufferPart, Text, describe_exception, new_buffer};

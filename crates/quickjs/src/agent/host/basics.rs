@@ -4,19 +4,24 @@ use super::super::console::ConsoleLevel;
 use super::super::realm::Realm;
 use super::super::task::{HostError, Task};
 use super::super::thread::run_jobs;
-use super::{Answer, HostObject, Reply};
-use crate::script::Text;
-use rquickjs::{Ctx, Object, Persistent, Result};
+use super::{Answer, HostObject, Reply, throw};
+use crate::script::{Text, layer_part, run};
+use rquickjs::{Ctx, Object, Persistent, Result, Value};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
+pub(super) fn install<'js>(host: &HostObject<'js>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
     host.function("connect", move |hooks: Object<'_>| {
         let ctx = hooks.ctx().clone();
         *state.hooks.borrow_mut() = Some(Persistent::save(&ctx, hooks));
     })?;
     host.value("facts", facts(realm))?;
+    host.function("readPart", |ctx: Ctx<'js>, name: String| -> Result<Value<'js>> {
+        let missing = || HostError::new("TypeError", format!("the runtime layer has no part `{name}`"));
+        let part = layer_part(&name).ok_or_else(|| throw(&ctx, &missing()))?;
+        run(&ctx, part.bytecode(&ctx)?)
+    })?;
 
     let state = realm.clone();
     host.function("log", move |level: Text, text: Text| {
