@@ -17,35 +17,20 @@ struct Inner {
     bodies: Vec<Breaker>,
 }
 
-/// Finished ones are forgotten when so many have come together.
-const FORGET_AT: usize = 64;
-
 impl OpenWork {
     /// The script gets this event now.
     pub(super) fn add_event(&self, event: OpenEvent) {
-        let mut inner = lock(&self.0);
-        if inner.events.len() >= FORGET_AT && inner.events.len().is_power_of_two() {
-            inner.events.retain(OpenEvent::is_open);
-        }
-        inner.events.push(event);
+        add(&mut lock(&self.0).events, event, OpenEvent::is_open);
     }
 
     /// The script may answer this request.
     pub(super) fn add_answer(&self, answer: OpenAnswer) {
-        let mut inner = lock(&self.0);
-        if inner.answers.len() >= FORGET_AT && inner.answers.len().is_power_of_two() {
-            inner.answers.retain(OpenAnswer::is_open);
-        }
-        inner.answers.push(answer);
+        add(&mut lock(&self.0).answers, answer, OpenAnswer::is_open);
     }
 
     /// The script writes this body.
     pub(super) fn add_body(&self, body: Breaker) {
-        let mut inner = lock(&self.0);
-        if inner.bodies.len() >= FORGET_AT && inner.bodies.len().is_power_of_two() {
-            inner.bodies.retain(Breaker::is_open);
-        }
-        inner.bodies.push(body);
+        add(&mut lock(&self.0).bodies, body, Breaker::is_open);
     }
 
     /// Ends everything that is unfinished.
@@ -61,4 +46,14 @@ impl OpenWork {
             body.fail(reason.to_owned());
         }
     }
+}
+
+/// Finished ones are forgotten when so many have come together.
+const FORGET_AT: usize = 64;
+
+fn add<T>(list: &mut Vec<T>, one: T, is_open: fn(&T) -> bool) {
+    if list.len() >= FORGET_AT && list.len().is_power_of_two() {
+        list.retain(is_open);
+    }
+    list.push(one);
 }

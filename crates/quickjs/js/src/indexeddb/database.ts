@@ -2,8 +2,9 @@
 
 import { host, jsonStringify } from "#boundary";
 import { defineEventHandlers, EventTarget } from "../event-target.ts";
+import { callHost } from "../operations.ts";
 import { defineInterface, internal, isObject, requireArguments, requireInternal, toDictionary, toDOMString, toEnumeration } from "../webidl.ts";
-import { callHost, fail } from "./errors.ts";
+import { fail } from "./errors.ts";
 import { toKeyPath } from "./keys.ts";
 import { type IDBObjectStore, setStoreRenamer } from "./object-store.ts";
 import { ask } from "./operation.ts";

@@ -3,10 +3,10 @@
 import { drawId, host, jsonParse, jsonStringify } from "#boundary";
 import { afterMicrotasks } from "#tasks";
 import { Event } from "../event.ts";
-import { hostError } from "../operations.ts";
+import { callHost, hostError } from "../operations.ts";
 import { defineInterface, internal, requireArguments, requireInternal, toDOMString, toEnforcedInteger } from "../webidl.ts";
 import { closeConnection, databaseState, IDBDatabase, makeUpgrade } from "./database.ts";
-import { callHost, exception } from "./errors.ts";
+import { exception } from "./errors.ts";
 import { compareKeys, requireKey } from "./keys.ts";
 import { ask, carryOut } from "./operation.ts";
 import { fire, IDBOpenDBRequest, requestState, settle } from "./request.ts";

@@ -1,7 +1,8 @@
 // What a request does when its turn comes: a generator that asks the host. The host of a worker answers at once; that of
 // a page has to ask the gateway, and the operation goes on when the answer is there.
 
-import { callHost, exception } from "./errors.ts";
+import { callHost } from "../operations.ts";
+import { exception } from "./errors.ts";
 
 /** An answer that is still on its way. */
 export class Pending<T> {
