@@ -5,23 +5,14 @@
 
 #[path = "support/faults.rs"]
 mod faults;
+#[path = "support/session.rs"]
+mod session;
 
 use faults::Fault;
+use session::{all, context, engine_at};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use wakeworker_indexeddb::{
-    Context, Direction, Engine, Error, IndexKeys, Key, Limits, Listener, Mode, Notice, Place, Range, Scan,
-    Source,
-};
-
-struct Notes(Mutex<Sender<Notice>>);
-
-impl Listener for Notes {
-    fn notify(&self, notice: Notice) {
-        let _ = self.0.lock().unwrap().send(notice);
-    }
-}
+use std::sync::mpsc::Receiver;
+use wakeworker_indexeddb::{Context, Error, IndexKeys, Key, Mode, Notice, Source};
 
 struct Database {
     context: Context,
@@ -33,9 +24,7 @@ struct Database {
 
 impl Database {
     fn open(dir: &Path) -> Database {
-        let engine = Engine::open(&Place::Dir(dir.to_owned()), Limits::default()).unwrap();
-        let (sender, notices) = channel();
-        let context = engine.context("https://a.example", Arc::new(Notes(Mutex::new(sender))));
+        let (context, notices) = context(&engine_at(dir));
         context.open_database(1, b"d", Some(1));
         let (connection, store, index) = match notices.recv().unwrap() {
             Notice::UpgradeNeeded { connection, transaction, .. } => {
@@ -80,20 +69,8 @@ impl Database {
     fn read(&self) -> (u32, usize) {
         let (transaction, _) =
             self.context.begin(self.connection, &[self.store], Mode::ReadOnly, false).unwrap();
-        let scan = |source| {
-            let scan = Scan {
-                source,
-                range: Range::default(),
-                direction: Direction::Next,
-                start: None,
-                skip: 0,
-                limit: None,
-                values: true,
-            };
-            self.context.scan(transaction, &scan).unwrap()
-        };
-        let rows = scan(Source::Store(self.store));
-        let entries = scan(Source::Index { store: self.store, index: self.index });
+        let rows = all(&self.context, transaction, Source::Store(self.store));
+        let entries = all(&self.context, transaction, Source::Index { store: self.store, index: self.index });
         assert_eq!(entries.len(), rows.len(), "records and index differ");
         let batches: Vec<u32> = rows
             .iter()

@@ -4,25 +4,17 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
+#[path = "support/session.rs"]
+mod session;
+
+use session::{all, context, engine_at};
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
-use wakeworker_indexeddb::{
-    Direction, Engine, Error, Key, Limits, Listener, Mode, Notice, Place, Range, Scan, Source,
-};
+use wakeworker_indexeddb::{Error, Key, Mode, Notice, Source};
 use wakeworker_structured_clone::{BlobContent, Token, Writer};
 
 const TEST: &str = "what_does_not_fit_into_a_file_is_refused_and_the_rest_goes_on";
 const DIR: &str = "WAKEWORKER_TEST_LIMITED_INDEXEDDB";
-
-struct Notes(Mutex<Sender<Notice>>);
-
-impl Listener for Notes {
-    fn notify(&self, notice: Notice) {
-        let _ = self.0.lock().unwrap().send(notice);
-    }
-}
 
 #[test]
 fn what_does_not_fit_into_a_file_is_refused_and_the_rest_goes_on() {
@@ -45,9 +37,7 @@ fn what_does_not_fit_into_a_file_is_refused_and_the_rest_goes_on() {
 
 /// In a process whose files may have 256 KiB (512 blocks of 512 bytes), or 512 KiB where blocks are larger.
 fn write_until_refused(dir: &Path) {
-    let engine = Engine::open(&Place::Dir(dir.to_owned()), Limits::default()).unwrap();
-    let (sender, notices) = channel();
-    let context = engine.context("https://a.example", Arc::new(Notes(Mutex::new(sender))));
+    let (context, notices) = context(&engine_at(dir));
     context.open_database(1, b"d", Some(1));
     let Notice::UpgradeNeeded { connection, transaction, .. } = notices.recv().unwrap() else { panic!() };
     let store = context.create_store(transaction, b"s", None, false).unwrap();
@@ -73,16 +63,7 @@ fn write_until_refused(dir: &Path) {
     assert!(matches!(refused, Err(Error::QuotaExceeded(_) | Error::Unknown(_))), "{refused:?}");
     write(4.0, &blob(10_000)).unwrap();
     let (read, _) = context.begin(connection, &[store], Mode::ReadOnly, false).unwrap();
-    let scan = Scan {
-        source: Source::Store(store),
-        range: Range::default(),
-        direction: Direction::Next,
-        start: None,
-        skip: 0,
-        limit: None,
-        values: true,
-    };
-    let rows = context.scan(read, &scan).unwrap();
+    let rows = all(&context, read, Source::Store(store));
     assert_eq!(rows.iter().map(|row| row.key.as_number().unwrap()).collect::<Vec<_>>(), [1.0, 4.0]);
     assert!(rows.iter().all(|row| row.blobs[0].read().unwrap() == [1; 10_000]));
     let files = std::fs::read_dir(dir.join("1.blobs")).unwrap().count();

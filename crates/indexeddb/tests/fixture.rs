@@ -3,36 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/session.rs"]
+mod session;
+
 use serde::Deserialize;
+use session::{all, context, engine_at};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use wakeworker_indexeddb::{
-    Context, Direction, Engine, Error, IndexKeys, Key, KeyPart, Limits, Listener, Mode, Notice, Place, Range,
-    Row, Scan, Source,
-};
+use wakeworker_indexeddb::{Error, IndexKeys, Key, KeyPart, Mode, Notice, Row, Source};
 use wakeworker_structured_clone::{CloneError, blobs_inside, has_blobs};
 
-const ORIGIN: &str = "https://a.example";
 /// A name with a lone surrogate.
 const NAME: &[u8] = b"out\xED\xA0\x80box";
-
-struct Notes(Mutex<Sender<Notice>>);
-
-impl Listener for Notes {
-    fn notify(&self, notice: Notice) {
-        let _ = self.0.lock().unwrap().send(notice);
-    }
-}
-
-fn engine_at(dir: &Path) -> Engine {
-    Engine::open(&Place::Dir(dir.to_owned()), Limits::default()).unwrap()
-}
-
-fn context(engine: &Engine) -> (Context, Receiver<Notice>) {
-    let (sender, notices) = channel();
-    (engine.context(ORIGIN, Arc::new(Notes(Mutex::new(sender)))), notices)
-}
 
 /// Every kind of value, as the bytes that `structured-clone` has committed.
 fn values() -> Vec<Vec<u8>> {
@@ -93,19 +74,6 @@ fn write(dir: &Path) {
     context.commit(transaction).unwrap();
 }
 
-fn scan(context: &Context, transaction: u64, source: Source) -> Vec<Row> {
-    let scan = Scan {
-        source,
-        range: Range::default(),
-        direction: Direction::Next,
-        start: None,
-        skip: 0,
-        limit: None,
-        values: true,
-    };
-    context.scan(transaction, &scan).unwrap()
-}
-
 fn check(dir: &Path) {
     let engine = engine_at(dir);
     let (context, notices) = context(&engine);
@@ -123,12 +91,12 @@ fn check(dir: &Path) {
     let stores = [by_key.id, by_number.id];
     let (transaction, _) = context.begin(connection, &stores, Mode::ReadWrite, true).unwrap();
     let found: Vec<Key> =
-        scan(&context, transaction, Source::Store(by_key.id)).into_iter().map(|row| row.key).collect();
+        all(&context, transaction, Source::Store(by_key.id)).into_iter().map(|row| row.key).collect();
     assert_eq!(found, keys());
-    let through_index = scan(&context, transaction, Source::Index { store: by_key.id, index: index.id });
+    let through_index = all(&context, transaction, Source::Index { store: by_key.id, index: index.id });
     let backwards: Vec<Key> = through_index.into_iter().rev().map(|row| row.primary_key).collect();
     assert_eq!(backwards, keys());
-    let rows = scan(&context, transaction, Source::Store(by_number.id));
+    let rows = all(&context, transaction, Source::Store(by_number.id));
     let whole = |row: &Row| {
         let value = row.value.clone().unwrap();
         let load = |number| {
