@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::task::Task;
-use crate::body::{BodyReceiver, BodySender, RequestBody};
+use crate::body::{BodyReceiver, BodySender, Meter, RequestBody, Weight};
 use crate::fetch::{FetchAbort, FetchHandle, FetchOrder};
 use crate::lifecycle::Preload;
 use bytes::Bytes;
@@ -16,12 +16,15 @@ use url::Url;
 pub(crate) struct Traffic {
     run: Arc<Run>,
     fetches: HashMap<u32, RunningFetch>,
-    waiting: VecDeque<(u32, FetchOrder)>,
+    waiting: VecDeque<WaitingFetch>,
     exchanges: Arc<Exchanges>,
     incoming: HashMap<u32, Incoming>,
     outgoing: HashMap<u32, Outgoing>,
     event_bodies: HashMap<u32, EventBody>,
     preloads: HashMap<u32, Preload>,
+    /// Bytes outside of the worker's heap: bodies of requests under way or waiting, and parts of responses that were not
+    /// read.
+    held: Meter,
 }
 
 /// How many exchanges with servers are going on, and how many fetches wait for one to end.
@@ -31,14 +34,19 @@ struct Exchanges {
     waiting: AtomicUsize,
 }
 
+/// A fetch that waits for a place.
+struct WaitingFetch {
+    id: u32,
+    order: FetchOrder,
+    request: Weight,
+}
+
 /// A fetch that the script has started and whose end it has not been told.
 struct RunningFetch {
     handle: Option<FetchHandle>,
     abort: Option<FetchAbort>,
     /// Shared with the exchange; see [`Place`].
     place: Arc<AtomicU8>,
-    /// Bytes of a body that was given whole.
-    request_bytes: usize,
 }
 
 const RUNNING: u8 = 0;
@@ -52,6 +60,8 @@ pub(crate) struct Place {
     run: Arc<Run>,
     exchanges: Arc<Exchanges>,
     state: Arc<AtomicU8>,
+    /// The request's body, if it was given whole.
+    _request: Weight,
 }
 
 impl Place {
@@ -135,6 +145,7 @@ impl Traffic {
             outgoing: HashMap::new(),
             event_bodies: HashMap::new(),
             preloads: HashMap::new(),
+            held: Meter::default(),
         }
     }
 
@@ -157,15 +168,9 @@ impl Traffic {
 
     // -- fetches -----------------------------------------------------------------------------------------------------
 
-    /// The bytes that fetches hold outside of the worker's heap: bodies of requests under way or waiting, and parts of
-    /// responses that were not read.
+    /// The bytes that fetches hold outside of the worker's heap.
     pub(crate) fn held_bytes(&self) -> usize {
-        let is_over = |fetch: &RunningFetch| fetch.place.load(Ordering::Acquire) == OVER;
-        let under_way =
-            self.fetches.values().filter(|fetch| !is_over(fetch)).map(|fetch| fetch.request_bytes);
-        let waiting = self.waiting.iter().map(|(_, order)| order.body.bytes_at_hand());
-        let unread = self.incoming.values().map(|body| body.receiver.held_bytes());
-        under_way.chain(waiting).chain(unread).sum()
+        self.held.bytes()
     }
 
     /// Notes a fetch. Gives the place for its exchange, or keeps the order until there is one (then `Ok(None)`); the
@@ -177,13 +182,14 @@ impl Traffic {
         running_max: usize,
         waiting_max: usize,
     ) -> Result<Option<(Place, FetchOrder)>, Url> {
+        let request = self.held.weigh(order.body.bytes_at_hand());
         if self.exchanges.running.load(Ordering::Acquire) < running_max && self.waiting.is_empty() {
-            return Ok(Some((self.take_place(id, &order), order)));
+            return Ok(Some((self.take_place(id, request), order)));
         }
         if self.waiting.len() >= waiting_max {
             return Err(order.url);
         }
-        self.waiting.push_back((id, order));
+        self.waiting.push_back(WaitingFetch { id, order, request });
         self.exchanges.waiting.store(self.waiting.len(), Ordering::Release);
         // Its turn may have come before anybody knew that it waits.
         Ok(self.next_fetch(running_max))
@@ -194,17 +200,17 @@ impl Traffic {
         if self.exchanges.running.load(Ordering::Acquire) >= running_max {
             return None;
         }
-        let (id, order) = self.waiting.pop_front()?;
+        let WaitingFetch { id, order, request } = self.waiting.pop_front()?;
         self.exchanges.waiting.store(self.waiting.len(), Ordering::Release);
-        Some((self.take_place(id, &order), order))
+        Some((self.take_place(id, request), order))
     }
 
-    fn take_place(&mut self, id: u32, order: &FetchOrder) -> Place {
+    fn take_place(&mut self, id: u32, request: Weight) -> Place {
         self.exchanges.running.fetch_add(1, Ordering::AcqRel);
         let state = Arc::new(AtomicU8::new(RUNNING));
-        let (place, request_bytes) = (state.clone(), order.body.bytes_at_hand());
-        self.fetches.insert(id, RunningFetch { handle: None, abort: None, place, request_bytes });
-        Place { id, run: self.run.clone(), exchanges: self.exchanges.clone(), state }
+        self.fetches.insert(id, RunningFetch { handle: None, abort: None, place: state.clone() });
+        let (run, exchanges) = (self.run.clone(), self.exchanges.clone());
+        Place { id, run, exchanges, state, _request: request }
     }
 
     /// The fetch has begun; its handle goes if the script has aborted it meanwhile.
@@ -218,7 +224,7 @@ impl Traffic {
     /// A fetch that cannot begin: it ends as if the network had failed.
     pub(crate) fn refuse(&mut self, id: u32) {
         let place = Arc::new(AtomicU8::new(RUNNING));
-        self.fetches.insert(id, RunningFetch { handle: None, abort: None, place, request_bytes: 0 });
+        self.fetches.insert(id, RunningFetch { handle: None, abort: None, place });
     }
 
     /// The head has come: the body can be read. False if nobody waits for it any more.
@@ -245,7 +251,7 @@ impl Traffic {
 
     /// The script gives a fetch up, or a body that it reads.
     pub(crate) fn abort(&mut self, id: u32) {
-        self.waiting.retain(|(waiting, _)| *waiting != id);
+        self.waiting.retain(|waiting| waiting.id != id);
         self.exchanges.waiting.store(self.waiting.len(), Ordering::Release);
         let fetch = self.fetches.remove(&id);
         drop(self.incoming.remove(&id));
@@ -268,7 +274,7 @@ impl Traffic {
         let Some(Preload { handle, answer }) = self.preloads.remove(&event) else { return };
         let abort = Some(handle.aborter());
         let place = Arc::new(AtomicU8::new(OVER));
-        self.fetches.insert(id, RunningFetch { handle: Some(handle), abort, place, request_bytes: 0 });
+        self.fetches.insert(id, RunningFetch { handle: Some(handle), abort, place });
         answer.adopt(id, self.run.clone());
     }
 
@@ -276,6 +282,7 @@ impl Traffic {
 
     fn read(&mut self, id: u32, receiver: BodyReceiver, replay: Option<Replay>) {
         let waker = Waker::from(Arc::new(Knock { run: self.run.clone(), task: Task::BodyReadable, id }));
+        receiver.set_meter(Some(self.held.clone()));
         self.incoming.insert(id, Incoming { receiver, waker, wanted: false, replay });
     }
 
@@ -350,6 +357,7 @@ impl Traffic {
                 let _ = self.run.queue.push(Task::FetchOver(id));
             }
         }
+        body.receiver.set_meter(None);
         Some(body.receiver)
     }
 
@@ -392,6 +400,7 @@ impl Traffic {
                 let Some(Incoming { receiver, replay: Some(replay), .. }) = self.incoming.remove(&id) else {
                     return Err("the request's body is not there any more");
                 };
+                receiver.set_meter(None);
                 Ok(RequestBody::Stream(receiver.unread(replay.parts)))
             }
         }

@@ -1,5 +1,6 @@
 //! A stream of bytes with one writer and one reader, either of which may be a thread, a task, or a worker's event loop.
 
+use super::meter::Meter;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::any::Any;
@@ -45,12 +46,30 @@ struct Channel {
 struct Inner {
     parts: VecDeque<Bytes>,
     held_bytes: usize,
+    /// Who counts them beside this channel.
+    meter: Option<Meter>,
     end: Option<Result<(), String>>,
     abandoned: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
     /// Woken when the reader goes, whether the writer waits for room or not.
     watcher: Option<Waker>,
+}
+
+impl Inner {
+    fn hold(&mut self, bytes: usize) {
+        self.held_bytes += bytes;
+        if let Some(meter) = &self.meter {
+            meter.add(bytes);
+        }
+    }
+
+    fn release(&mut self, bytes: usize) {
+        self.held_bytes -= bytes;
+        if let Some(meter) = &self.meter {
+            meter.subtract(bytes);
+        }
+    }
 }
 
 impl Channel {
@@ -75,7 +94,7 @@ impl BodySender {
         if inner.abandoned || bytes.is_empty() {
             return;
         }
-        inner.held_bytes += bytes.len();
+        inner.hold(bytes.len());
         inner.parts.push_back(bytes);
         wake(inner.reader.take(), inner);
     }
@@ -183,7 +202,7 @@ impl BodyReceiver {
     pub(crate) fn unread(self, parts: Vec<Bytes>) -> BodyReceiver {
         let mut inner = self.channel.inner();
         for part in parts.into_iter().rev() {
-            inner.held_bytes += part.len();
+            inner.hold(part.len());
             inner.parts.push_front(part);
         }
         drop(inner);
@@ -195,6 +214,15 @@ impl BodyReceiver {
         self.kept = Some(Box::new((self.kept.take(), kept)));
     }
 
+    /// Counts what waits for the reader, from now on, in this sum and in no other one.
+    pub(crate) fn set_meter(&self, meter: Option<Meter>) {
+        let mut inner = self.channel.inner();
+        let held_bytes = inner.held_bytes;
+        inner.release(held_bytes);
+        inner.meter = meter;
+        inner.hold(held_bytes);
+    }
+
     /// Bytes that were written and not read.
     pub fn held_bytes(&self) -> usize {
         self.channel.inner().held_bytes
@@ -204,7 +232,7 @@ impl BodyReceiver {
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
         let mut inner = self.channel.inner();
         if let Some(part) = inner.parts.pop_front() {
-            inner.held_bytes -= part.len();
+            inner.release(part.len());
             if inner.held_bytes < self.channel.window_bytes {
                 wake(inner.writer.take(), inner);
             }
@@ -242,7 +270,8 @@ impl Drop for BodyReceiver {
     fn drop(&mut self) {
         let mut inner = self.channel.inner();
         inner.abandoned = true;
-        inner.held_bytes = 0;
+        let held_bytes = inner.held_bytes;
+        inner.release(held_bytes);
         let parts = std::mem::take(&mut inner.parts);
         let watcher = inner.watcher.take();
         wake(inner.writer.take(), inner);
@@ -336,6 +365,31 @@ mod tests {
         sender.end();
         assert_eq!(receiver.blocking_recv(), Some(Ok(Bytes::from_static(b"de"))));
         assert_eq!(receiver.blocking_recv(), None);
+    }
+
+    #[test]
+    fn a_meter_counts_what_waits_in_many_bodies_and_forgets_what_is_handed_on() {
+        let meter = Meter::default();
+        let (sender, mut first) = body_channel(64);
+        sender.write(Bytes::from_static(b"abc"));
+        first.set_meter(Some(meter.clone()));
+        let second = BodyReceiver::from_bytes(Bytes::from_static(b"12345"));
+        second.set_meter(Some(meter.clone()));
+        let request = meter.weigh(100);
+        sender.write(Bytes::from_static(b"de"));
+        assert_eq!(meter.bytes(), 110);
+        assert_eq!(first.blocking_recv(), Some(Ok(Bytes::from_static(b"abc"))));
+        assert_eq!(meter.bytes(), 107);
+        second.set_meter(None);
+        assert_eq!((meter.bytes(), second.held_bytes()), (102, 5));
+        drop(second);
+        drop(request);
+        assert_eq!(meter.bytes(), 2);
+        let first = first.unread(vec![Bytes::from_static(b"abc")]);
+        assert_eq!(meter.bytes(), 5);
+        drop(first);
+        sender.write(Bytes::from_static(b"nobody reads this"));
+        assert_eq!(meter.bytes(), 0);
     }
 
     #[test]

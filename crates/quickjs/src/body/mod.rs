@@ -3,6 +3,7 @@
 
 mod channel;
 mod collect;
+mod meter;
 mod request;
 
 pub use channel::{BodyReceiver, BodySender, body_channel};
@@ -10,3 +11,4 @@ pub use request::RequestBody;
 
 pub(crate) use channel::Breaker;
 pub(crate) use collect::collect_then;
+pub(crate) use meter::{Meter, Weight};
