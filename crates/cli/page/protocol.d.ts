@@ -111,10 +111,46 @@ export interface ClientChanged {
   focused: boolean;
 }
 
+/**
+ * The number of a message port whose other end is not in this page. The page draws the numbers of ports that it sends, from
+ * -1 downwards, and never uses one twice on one connection; the gateway draws those of ports that come, above 0. Ports end
+ * with the connection.
+ */
+export type PortNumber = number;
+
 /** A message for a worker. */
 export interface PostMessage {
   type: "postMessage";
   worker: WorkerId;
+  data: Data;
+  ports: PortNumber[];
+}
+
+/** A message for a port, or through it to its other end. */
+export interface PortMessage {
+  type: "portMessage";
+  port: PortNumber;
+  data: Data;
+  ports: PortNumber[];
+}
+
+/** A port was closed, or its other end is gone. */
+export interface PortClosed {
+  type: "portClosed";
+  port: PortNumber;
+}
+
+/** Whether the page has a BroadcastChannel, and wants to hear `Broadcast`. At first it has none. */
+export interface HearsBroadcasts {
+  type: "broadcasts";
+  hears: boolean;
+}
+
+/** A message for the channels of the service workers; or of a service worker, for those of the page. */
+export interface Broadcast {
+  type: "broadcast";
+  /** The channel's name as JSON, which can carry a lone surrogate. */
+  name: string;
   data: Data;
 }
 
@@ -144,6 +180,9 @@ export interface Methods {
   "periodicSync.getTags": { params: { registration: RegistrationId }; value: TagUnits[] };
   "periodicSync.unregister": { params: { registration: RegistrationId; tag: TagUnits }; value: boolean };
   "periodicSync.getRegistrations": { params: { registration: RegistrationId }; value: SyncRecordInfo[] };
+  /** null leaves a part as it is. */
+  "navigationPreload.set": { params: { registration: RegistrationId; enabled: boolean | null; headerValue: string | null }; value: null };
+  "navigationPreload.getState": { params: { registration: RegistrationId }; value: { enabled: boolean; headerValue: string } };
   permissionState: { params: { name: PermissionName }; value: "granted" | "denied" | "prompt" };
 }
 
@@ -152,7 +191,7 @@ export type Call = {
   [M in keyof Methods]: { type: "call"; id: number; method: M; params: Methods[M]["params"] };
 }[keyof Methods];
 
-export type PageMessage = Hello | ClientChanged | PostMessage | Call;
+export type PageMessage = Hello | ClientChanged | PostMessage | PortMessage | PortClosed | HearsBroadcasts | Broadcast | Call;
 
 // -- gateway to page ------------------------------------------------------------------------------------------------
 
@@ -187,9 +226,15 @@ export interface RegistrationChanged {
   registration: RegistrationInfo;
 }
 
-/** A registration is gone. */
+/** A registration is gone; its workers serve the pages that they control until those are gone too. */
 export interface Unregistered {
   type: "unregistered";
+  id: RegistrationId;
+}
+
+/** The workers of a registration that is gone are redundant. */
+export interface Cleared {
+  type: "cleared";
   id: RegistrationId;
 }
 
@@ -203,6 +248,7 @@ export interface ControllerChanged {
 export interface MessageFromWorker {
   type: "message";
   data: Data;
+  ports: PortNumber[];
   source: WorkerInfo;
 }
 
@@ -230,7 +276,11 @@ export type GatewayMessage =
   | Failure
   | RegistrationChanged
   | Unregistered
+  | Cleared
   | ControllerChanged
   | MessageFromWorker
+  | PortMessage
+  | PortClosed
+  | Broadcast
   | PermissionChanged
   | SyncDone;

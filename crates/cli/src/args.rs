@@ -92,6 +92,28 @@ Examples:
   wakeworker dispatch outbox --last-chance
   wakeworker dispatch news --periodic --scope http://127.0.0.1:8080/")]
     Dispatch(DispatchArgs),
+    /// List the notifications that workers have shown, click one, or dismiss it
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "\
+A worker may show notifications if `serve` was started with --grant notifications. They stay, also over restarts, until
+somebody or the worker closes them.
+
+Examples:
+  wakeworker notifications --json
+  wakeworker notifications click 3
+  wakeworker notifications click 3 --action reply
+  wakeworker notifications close 3"
+    )]
+    Notifications(NotificationArgs),
+    /// Deliver a push message to a worker now, and print how its `push` event ended
+    #[command(after_help = "\
+The exit status is 0 only if the event succeeded.
+
+Examples:
+  wakeworker push --data '{\"unread\": 3}'
+  wakeworker push --data-file message.bin --scope http://127.0.0.1:8080/")]
+    Push(PushArgs),
     /// Run scripts in a fresh service-worker global scope and print their console
     #[command(after_help = "\
 The scripts run in order as classic scripts, with nothing stored before or after; then `install` and `activate` are
@@ -254,6 +276,62 @@ pub(crate) struct DispatchArgs {
     /// Fire `periodicsync` instead of `sync`
     #[arg(long)]
     pub(crate) periodic: bool,
+    /// The scope of the worker, needed if there are several
+    #[arg(long, value_name = "URL")]
+    pub(crate) scope: Option<String>,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+}
+
+/// Arguments of `notifications`.
+#[derive(Debug, Args)]
+pub(crate) struct NotificationArgs {
+    /// What to do instead of listing
+    #[command(subcommand)]
+    pub(crate) action: Option<NotificationAction>,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+}
+
+/// What `notifications` does besides listing.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotificationAction {
+    /// Do what a person does who clicks the notification: fire `notificationclick`
+    Click(NotificationClickArgs),
+    /// Dismiss the notification: remove it, and fire `notificationclose`
+    Close(NotificationCloseArgs),
+}
+
+/// Arguments of `notifications click`.
+#[derive(Debug, Args)]
+pub(crate) struct NotificationClickArgs {
+    /// The number of the notification
+    pub(crate) id: u64,
+    /// The name of the button that is clicked, instead of the notification itself
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(crate) action: String,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+}
+
+/// Arguments of `notifications close`.
+#[derive(Debug, Args)]
+pub(crate) struct NotificationCloseArgs {
+    /// The number of the notification
+    pub(crate) id: u64,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+}
+
+/// Arguments of `push`.
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    /// The message [default: a message without data]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) data: Option<String>,
+    /// A file with the message, for bytes that are no text
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "data")]
+    pub(crate) data_file: Option<PathBuf>,
     /// The scope of the worker, needed if there are several
     #[arg(long, value_name = "URL")]
     pub(crate) scope: Option<String>,

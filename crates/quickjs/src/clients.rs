@@ -1,6 +1,6 @@
 //! Clients: the pages that a worker may see, control and talk to.
 
-use crate::{RegistrationState, WorkerState};
+use crate::{PostedMessage, RegistrationState, WorkerState};
 use serde::Serialize;
 use url::Url;
 use wakeworker_core::{StorageKey, WorkerId};
@@ -47,8 +47,15 @@ pub trait Clients: Send + Sync {
     /// then by creation (R160).
     fn match_all(&self, storage_key: &StorageKey) -> Vec<ClientInfo>;
 
-    /// Delivers `worker.postMessage` to a client's `navigator.serviceWorker`. Messages to one client keep their order.
-    fn post_message(&self, client_id: &str, data: String, source: &WorkerState);
+    /// Delivers `worker.postMessage` to a client's `navigator.serviceWorker`. Messages to one client keep their order. Ports
+    /// that the host does not adopt ([`Runtime::port_holder`](crate::Runtime::port_holder)) are closed.
+    fn post_message(&self, client_id: &str, message: PostedMessage, source: &WorkerState);
+
+    /// A worker has sent something through its `BroadcastChannel`: for the channels of that name that pages of this storage
+    /// key have. `name` is the JSON of a string. A host whose pages have no part in that does nothing.
+    fn broadcast(&self, storage_key: &StorageKey, name: &str, data: &str) {
+        let _ = (storage_key, name, data);
+    }
 
     /// A client is controlled by this worker from now on: by `clients.claim()`, or because its registration has a new
     /// active worker. The page sees `controllerchange`.
@@ -67,7 +74,7 @@ impl Clients for NoClients {
         Vec::new()
     }
 
-    fn post_message(&self, _: &str, _: String, _: &WorkerState) {}
+    fn post_message(&self, _: &str, _: PostedMessage, _: &WorkerState) {}
 
     fn set_controller(&self, _: &str, _: &RegistrationState, _: &WorkerState) {}
 

@@ -29,7 +29,7 @@ pub struct RuntimeConfig {
     pub install_duration_max_ms: u64,
     /// Longest `activate` event. Default: 300,000 (5 min).
     pub activate_duration_max_ms: u64,
-    /// Longest `fetch` or `message` event. Default: 300,000 (5 min).
+    /// Longest `fetch`, `message`, `push`, `notificationclick` or `notificationclose` event. Default: 300,000 (5 min).
     pub event_duration_max_ms: u64,
     /// Largest main or imported script. Default: 16,777,216 (16 MiB).
     pub script_bytes_max: usize,
@@ -95,6 +95,10 @@ pub struct RuntimeConfig {
     pub console_line_bytes_max: usize,
     /// Console lines of one worker per second; further ones are counted, not kept. Default: 1,000.
     pub console_lines_per_second_max: u32,
+    /// Notifications that one origin may have shown; the oldest make room. Default: 100.
+    pub notifications_per_origin_max: usize,
+    /// Largest notification, its data included, as JSON. Default: 1,048,576 (1 MiB).
+    pub notification_bytes_max: usize,
     /// What IndexedDB and the caches of one origin may hold together; more gives QuotaExceededError.
     /// `navigator.storage.estimate()` tells it as the quota. Default: 2,147,483,648 (2 GiB).
     pub origin_bytes_max: u64,
@@ -184,6 +188,8 @@ impl Default for RuntimeConfig {
             fetch_timeout_ms: 3_600_000,
             console_line_bytes_max: 16 * 1024,
             console_lines_per_second_max: 1_000,
+            notifications_per_origin_max: 100,
+            notification_bytes_max: MIB,
             origin_bytes_max: 2048 * MIB as u64,
             profile_bytes_max: 8192 * MIB as u64,
             opaque_padding_bytes_max: 14 * MIB as u64,

@@ -1,5 +1,6 @@
 //! What a host may want to hear about registrations and workers.
 
+use crate::UpdateViaCache;
 use crate::agent::lock;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,8 +15,8 @@ pub struct RegistrationState {
     pub storage_key: StorageKey,
     /// The absolute scope URL.
     pub scope: String,
-    /// `imports`, `all` or `none`.
-    pub update_via_cache: String,
+    /// Which scripts may come from an HTTP cache.
+    pub update_via_cache: UpdateViaCache,
     /// The worker in state `installing`.
     pub installing: Option<WorkerState>,
     /// The worker in state `installed`.
@@ -41,8 +42,10 @@ pub struct WorkerState {
 pub enum LifecycleEvent {
     /// A registration is new, or one of its workers changed its place or state.
     RegistrationChanged(RegistrationState),
-    /// A registration is gone.
+    /// A registration is gone. Its workers serve the clients that they control until those are gone too.
     Unregistered(WorkerRegistrationId),
+    /// The workers of a registration that is gone are redundant: nobody used them any more.
+    Cleared(WorkerRegistrationId),
     /// A worker took over clients by `clients.claim()`.
     Claimed {
         /// Whose worker.
@@ -66,33 +69,38 @@ pub enum LifecycleEvent {
     },
 }
 
-type Observer = Arc<dyn Fn(&LifecycleEvent) + Send + Sync>;
+type Observer<E> = Arc<dyn Fn(&E) + Send + Sync>;
 
 /// Delivers events to observers in their order, one at a time, never under a lock.
-#[derive(Default)]
-pub(crate) struct Emitter {
-    inner: Mutex<Inner>,
+pub(crate) struct Emitter<E> {
+    inner: Mutex<Inner<E>>,
 }
 
-#[derive(Default)]
-struct Inner {
-    observers: Vec<Observer>,
-    waiting: VecDeque<LifecycleEvent>,
+struct Inner<E> {
+    observers: Vec<Observer<E>>,
+    waiting: VecDeque<E>,
     delivering: bool,
 }
 
-impl Emitter {
-    pub(crate) fn subscribe(&self, observer: impl Fn(&LifecycleEvent) + Send + Sync + 'static) {
+impl<E> Default for Emitter<E> {
+    fn default() -> Emitter<E> {
+        let inner = Inner { observers: Vec::new(), waiting: VecDeque::new(), delivering: false };
+        Emitter { inner: Mutex::new(inner) }
+    }
+}
+
+impl<E> Emitter<E> {
+    pub(crate) fn subscribe(&self, observer: impl Fn(&E) + Send + Sync + 'static) {
         lock(&self.inner).observers.push(Arc::new(observer));
     }
 
-    /// Notes an event without delivering it: for callers that hold the registry's lock and want its order.
-    pub(crate) fn note(&self, event: LifecycleEvent) {
+    /// Notes an event without delivering it: for callers that hold a lock and want its order.
+    pub(crate) fn note(&self, event: E) {
         lock(&self.inner).waiting.push_back(event);
     }
 
     /// Notes and delivers.
-    pub(crate) fn emit(&self, event: LifecycleEvent) {
+    pub(crate) fn emit(&self, event: E) {
         self.note(event);
         self.deliver();
     }

@@ -29,11 +29,14 @@ mod emitter;
 mod error;
 mod fetch;
 mod fetch_event;
+mod functional_event;
 mod indexeddb;
 mod json;
 mod lifecycle;
 mod locks;
 mod mime;
+mod notifications;
+mod ports;
 mod runtime;
 mod script;
 mod shared;
@@ -51,7 +54,14 @@ pub use fetch::{
 };
 pub use fetch_event::{FetchEventHandle, FetchEventRequest, FetchEventResult};
 pub use indexeddb::PageDatabases;
-pub use lifecycle::{EvalOptions, EvalOutcome, RegisterJob, WorkerType, check_worker_urls};
+pub use lifecycle::{
+    EvalOptions, EvalOutcome, NavigationPreload, RegisterJob, UpdateViaCache, WorkerType, check_worker_urls,
+};
+pub use notifications::{
+    Notification, NotificationAction, NotificationChange, NotificationCloseReason, NotificationId,
+    NotificationOptions,
+};
+pub use ports::{PORTS_PER_HOLDER_MAX, PortHolder, PortId, PortNotice, PostedMessage, TransferredPort};
 pub use runtime::Runtime;
 pub use storage::{OriginStorage, RuntimeStorage, StorageError, StoredCache, StoredDatabase};
 pub use virtual_time::VirtualTime;

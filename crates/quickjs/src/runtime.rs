@@ -1,15 +1,16 @@
 //! [`Runtime`]: what a host program holds.
 
-use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, State, Task, Worker};
+use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, Task, Worker};
 use crate::clients::{Clients, MessageSource};
 use crate::emitter::{LifecycleEvent, RegistrationState};
 use crate::fetch_event::{FetchEventHandle, FetchResponder};
+use crate::functional_event::failed;
 use crate::json;
 use crate::shared::Shared;
 use crate::storage::{self, OriginStorage, StorageError};
 use crate::{
-    ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, OpenError, PageDatabases, RegisterJob,
-    RegisterWorkerError, RuntimeConfig, RuntimeStorage,
+    ConsoleLine, FetchEventRequest, FetchEventResult, Fetcher, NavigationPreload, OpenError, PageDatabases,
+    PortHolder, PortNotice, PostedMessage, RegisterJob, RegisterWorkerError, RuntimeConfig, RuntimeStorage,
 };
 use std::sync::Arc;
 use url::Url;
@@ -52,7 +53,7 @@ impl Runtime {
         Runtime { owner: Arc::new(Owner { shared }) }
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.owner.shared
     }
 
@@ -154,8 +155,9 @@ impl Runtime {
     ) -> FetchEventHandle {
         let shared = self.shared();
         // The specification lets the event be skipped if the first evaluation added no listener.
-        let worker =
-            shared.active_worker(registration).filter(|worker| worker.listens_to("fetch") != Some(false));
+        let worker = shared
+            .controlling_worker(registration)
+            .filter(|worker| worker.listens_to("fetch") != Some(false));
         let Some(worker) = worker else {
             done(FetchEventResult::NotHandled { body: request.body });
             return FetchEventHandle::ended();
@@ -183,22 +185,55 @@ impl Runtime {
         FetchEventHandle::new(worker, responder)
     }
 
-    /// Delivers `worker.postMessage(data)` of a page; `data` is the JavaScript layer's clone format. A worker that is
-    /// gone or redundant gets nothing.
-    pub fn post_message(&self, worker: WorkerId, data: String, source: MessageSource) {
+    /// Delivers `worker.postMessage(data)` of a page, with its ports. A worker that is gone or redundant gets nothing.
+    pub fn post_message(&self, worker: WorkerId, message: impl Into<PostedMessage>, source: MessageSource) {
         let shared = self.shared();
         let Some(worker) = shared.worker(worker) else { return };
         let limit = shared.config.event_duration_max_ms;
         worker.dispatch(
             shared,
             EventTask {
-                kind: EventKind::Message { data, source },
+                kind: EventKind::Message { message: message.into(), source },
                 done: EventDone::new(|_| {}),
                 attempt: None,
                 duration_max_ms: Some(limit),
                 starts: 0,
             },
         );
+    }
+
+    /// What a page needs to have ports whose other ends are in workers or other pages. `tell` is called from any thread, in
+    /// order for each port, and must not wait.
+    pub fn port_holder(&self, tell: impl Fn(PortNotice) + Send + Sync + 'static) -> PortHolder {
+        self.shared().ports.holder(tell)
+    }
+
+    /// Delivers what a page has sent through its `BroadcastChannel` to those of the origin's running workers. `name` is the
+    /// JSON of a string.
+    pub fn broadcast(&self, storage_key: &StorageKey, name: &str, data: &str) {
+        // What is no name is nobody's.
+        if json::Wtf8::from_json(name).is_ok() {
+            self.shared().broadcast(storage_key, name, data, None);
+        }
+    }
+
+    /// `registration.navigationPreload.getState()`.
+    pub fn navigation_preload(&self, registration: WorkerRegistrationId) -> NavigationPreload {
+        self.shared().navigation_preload(registration)
+    }
+
+    /// `registration.navigationPreload.enable()`, `disable()` and `setHeaderValue()`: `None` leaves a part as it is. `done`
+    /// is called once, when that is durable, or refused.
+    pub fn set_navigation_preload(
+        &self,
+        registration: WorkerRegistrationId,
+        enabled: Option<bool>,
+        header: Option<String>,
+        done: impl FnOnce(Result<(), RegisterWorkerError>) + Send + 'static,
+    ) {
+        self.shared().in_background("wakeworker-preload", move |shared| {
+            done(shared.set_navigation_preload(registration, enabled, header));
+        });
     }
 
     /// Starts a worker without an event; `done` hears whether it runs, or why not.
@@ -268,7 +303,7 @@ impl WorkerBackend for Runtime {
             // R54: the network went between the choice and now.
             return done.finish(AttemptOutcome::NotDispatched);
         }
-        let Some(worker) = self.target(dispatch) else {
+        let Some(worker) = shared.functional_target(dispatch.registration) else {
             let outcome = if shared.was_removed(dispatch.registration) {
                 // R76: the registration vanished between the choice and now.
                 AttemptOutcome::NotDispatched
@@ -319,15 +354,6 @@ impl WorkerBackend for Runtime {
     }
 }
 
-impl Runtime {
-    /// The worker for a dispatch: whichever is active now (R153).
-    fn target(&self, dispatch: &Dispatch) -> Option<Arc<Worker>> {
-        let worker = self.shared().active_worker(dispatch.registration)?;
-        // R61: the engine waits for `activated`; the queue of an activating worker keeps the order in any case.
-        matches!(worker.state(), State::Activating | State::Activated).then_some(worker)
-    }
-}
-
 /// A sync event on its way to its worker.
 struct EventOrder {
     dispatch: Dispatch,
@@ -344,32 +370,11 @@ impl EventOrder {
             }
             SyncKind::PeriodicSync => EventKind::PeriodicSync { tag: dispatch.tag, registration },
         };
-        let updating = Arc::downgrade(shared);
-        let done = EventDone::new(move |outcome| {
-            done.finish(attempt_outcome(outcome));
-            // R157: once the event is over, or could not be dispatched.
-            if let Some(shared) = updating.upgrade() {
-                shared.soft_update(dispatch.registration);
-            }
-        });
+        let done = shared.functional_done(dispatch.registration, move |outcome| done.finish(outcome));
         // The engine keeps the clock of this event and calls `terminate`.
         let attempt = Some(dispatch.attempt);
         worker.dispatch(shared, EventTask { kind, done, attempt, duration_max_ms: None, starts: 0 });
     }
-}
-
-fn attempt_outcome(outcome: EventOutcome) -> AttemptOutcome {
-    match outcome {
-        EventOutcome::Succeeded { handled } => AttemptOutcome::Succeeded { handled },
-        EventOutcome::Rejected(text) => failed(FailureReason::Rejected, text),
-        EventOutcome::Terminated(text) => failed(FailureReason::Terminated, text),
-        EventOutcome::StartFailed(text) => failed(FailureReason::StartFailed, text),
-        EventOutcome::ScriptError(text) => failed(FailureReason::ScriptError, text),
-    }
-}
-
-fn failed(reason: FailureReason, message: String) -> AttemptOutcome {
-    AttemptOutcome::Failed { reason, message: (!message.is_empty()).then(|| message.into()) }
 }
 
 impl std::fmt::Debug for Runtime {

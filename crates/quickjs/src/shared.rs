@@ -8,15 +8,17 @@ use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::{FetchRules, PreflightCache};
 use crate::lifecycle::Registry;
 use crate::locks::Locks;
+use crate::notifications::Notifications;
+use crate::ports::PortHub;
 use crate::script::BytecodeCache;
-use crate::storage::{Caches, Quota, RuntimeStorage, WorkerStore};
+use crate::storage::{Caches, Quota, RuntimeStorage, StorageFailure, WorkerStore};
 use crate::virtual_time::Work;
 use crate::{ConsoleLevel, Fetcher, OpenError, RuntimeConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use wakeworker::HostHandle;
-use wakeworker_core::{Activity, ActivityEvent, WorkerId};
+use wakeworker_core::{Activity, ActivityEvent, PermissionName, StorageKey, WorkerId};
 use wakeworker_indexeddb::{Engine, Place};
 
 type ConsoleObserver = Box<dyn Fn(&ConsoleLine) + Send + Sync>;
@@ -37,7 +39,9 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) watchdog: Watchdog,
     pub(crate) registry: Mutex<Registry>,
-    pub(crate) lifecycle: Emitter,
+    pub(crate) lifecycle: Emitter<LifecycleEvent>,
+    pub(crate) notifications: Notifications,
+    pub(crate) ports: Arc<PortHub>,
     /// Open once the registrations of the host and of the runtime agree; jobs wait for it.
     pub(crate) reconciled: Gate,
     pub(crate) probe: OnceLock<Box<dyn Probe>>,
@@ -89,13 +93,16 @@ impl Shared {
             user_agent: config.user_agent.clone(),
             online: AtomicBool::new(true),
         });
-        let registry = Registry::restore(&store).map_err(|failure| OpenError::Inaccessible {
+        let unreadable = |failure: StorageFailure| OpenError::Inaccessible {
             path: match storage {
                 RuntimeStorage::Dir(dir) => dir.join("workers.sqlite"),
                 RuntimeStorage::Memory => "workers.sqlite".into(),
             },
             message: failure.message,
-        })?;
+        };
+        let registry = Registry::restore(&store).map_err(unreadable)?;
+        // After the registrations: those that are dropped take their notifications with them.
+        let notifications = Notifications::restore(&store).map_err(unreadable)?;
         let shared = Arc::new(Shared {
             bytecode: BytecodeCache::new(config.compiled_script_bytes_max),
             time: Time::new(config.virtual_time.clone()),
@@ -112,6 +119,8 @@ impl Shared {
             watchdog: Watchdog::default(),
             registry: Mutex::new(registry),
             lifecycle: Emitter::default(),
+            notifications,
+            ports: Arc::default(),
             reconciled: Gate::default(),
             probe: OnceLock::new(),
             console: RwLock::default(),
@@ -167,6 +176,15 @@ impl Shared {
         }
     }
 
+    /// A message for the BroadcastChannels of the origin's running workers, except the one that sends it.
+    pub(crate) fn broadcast(&self, key: &StorageKey, name: &str, data: &str, sender: Option<WorkerId>) {
+        for worker in self.all_workers() {
+            if worker.storage_key == *key && Some(worker.id) != sender {
+                worker.hear_broadcast(name, data, self.config.queued_messages_max);
+            }
+        }
+    }
+
     /// Switches the network for all workers.
     pub(crate) fn set_online(&self, online: bool) {
         if self.fetch.online.swap(online, Ordering::AcqRel) == online {
@@ -177,18 +195,24 @@ impl Shared {
         }
     }
 
-    /// Tells running workers what becomes of their origin's permissions (R134).
+    /// Tells running workers what becomes of their origin's permissions (R134), and remembers who may show notifications.
     pub(crate) fn follow_permissions(self: &Arc<Shared>) {
         let Some(host) = self.host.get() else { return };
         let shared = Arc::downgrade(self);
         let follow = move |activity: &Activity| {
             let ActivityEvent::PermissionChanged { name, state } = activity.event else { return };
             let (Some(key), Some(shared)) = (&activity.storage_key, shared.upgrade()) else { return };
+            if name == PermissionName::Notifications {
+                shared.notifications.set_permission(key.clone(), state);
+            }
             for worker in shared.all_workers().into_iter().filter(|worker| worker.storage_key == *key) {
                 worker.post(Task::PermissionChanged(name, state));
             }
         };
         host.on_activity(follow).forget();
+        for key in self.storage_keys() {
+            self.learn_notification_permission(host, key);
+        }
     }
 
     pub(crate) fn is_online(&self) -> bool {

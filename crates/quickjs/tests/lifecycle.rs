@@ -233,6 +233,29 @@ fn unregistering_takes_the_registration_away_at_once_and_a_new_one_starts_empty(
     assert!(world.runtime.registration(id).is_none());
 }
 
+#[test] // R161, R162
+fn a_page_keeps_the_worker_of_an_unregistered_registration_until_it_closes() {
+    let world = World::new(Server::with_worker(
+        "onmessage = (event) => console.log(event.data, registration.active?.state, serviceWorker.state);
+         onsync = () => console.log('must not come');",
+    ));
+    let (id, worker) = world.activate("sw.js");
+    world.clients.open("page", &world.server.url("/page"), Some(worker));
+    assert!(world.unregister(id));
+    assert_eq!(world.runtime.match_registration(&world.key(), &world.server.url("/page")), None);
+    assert_eq!(world.ask(worker, "still here"), "still here activated activated");
+    assert!(world.runtime.is_worker_running(worker));
+    // The scope is free: a new registration has a worker of its own, and the page stays with the old one.
+    let (new, other) = world.activate("sw.js");
+    assert!(new != id && other != worker);
+    assert_eq!(world.clients.controller("page"), Some(worker));
+    assert!(!world.events.all().contains(&LifecycleEvent::Cleared(id)));
+    world.clients.close("page");
+    world.runtime.clients_changed(&world.key());
+    world.events.wait_for(|event| (*event == LifecycleEvent::Cleared(id)).then_some(()));
+    assert!(!world.runtime.is_worker_running(worker));
+}
+
 #[test] // R167, R176
 fn a_restart_keeps_registrations_scripts_and_databases() {
     let world = World::new(Server::with_worker(

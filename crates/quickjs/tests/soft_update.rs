@@ -4,24 +4,8 @@
 
 mod support;
 
-use support::{Answer, Server, World};
+use support::{Answer, DAY_MS, Server, World};
 use wakeworker_core::{AttemptOutcome, SyncKind};
-
-const DAY_MS: i64 = 86_400_000;
-
-/// Moves the time of the last look for an update, as if the profile had been away for so long.
-fn age(world: World, by_ms: i64) -> World {
-    let (server, dir) = (world.server.clone(), world.dir.clone());
-    let (network, worker_store) = (world.network.connection(), dir.path().join("runtime/workers.sqlite"));
-    drop(world);
-    let store = rusqlite::Connection::open(worker_store).unwrap();
-    let changed = store
-        .execute("UPDATE worker_registration SET last_update_check_ms = last_update_check_ms - ?1", [by_ms])
-        .unwrap();
-    assert_eq!(changed, 1);
-    drop(store);
-    World::open(server, dir, Default::default(), Default::default(), network)
-}
 
 #[test] // R157
 fn a_sync_event_updates_a_worker_that_was_not_checked_for_a_day() {
@@ -32,10 +16,10 @@ fn a_sync_event_updates_a_worker_that_was_not_checked_for_a_day() {
         "/sw.js",
         Answer::script("oninstall = () => skipWaiting(); onsync = () => console.log('second')"),
     );
-    let world = age(world, DAY_MS - 60_000);
+    let world = world.aged(DAY_MS - 60_000);
     world.sync(id, "t");
     // Closing the runtime waits for what it has begun.
-    let world = age(world, 120_000);
+    let world = world.aged(120_000);
     assert_eq!(world.server.requests("/sw.js").len(), looks, "checked less than a day ago");
     assert_eq!(world.sync(id, "t"), AttemptOutcome::Succeeded { handled: true });
     assert_eq!(world.console.all(), ["first"], "the event went to the worker that was active");
@@ -50,7 +34,7 @@ fn a_periodic_event_looks_too_and_an_update_that_fails_changes_nothing() {
     let world = World::new(Server::with_worker("onperiodicsync = () => console.log('first')"));
     let (id, first) = world.activate("sw.js");
     let looks = world.server.requests("/sw.js").len();
-    let world = age(world, DAY_MS + 60_000);
+    let world = world.aged(DAY_MS + 60_000);
     world.server.put("/sw.js", Answer::script("let let"));
     let fire = || world.host.dispatch_event(id, SyncKind::PeriodicSync, "t".into(), false).wait().unwrap();
     assert_eq!(fire(), AttemptOutcome::Succeeded { handled: true });

@@ -14,7 +14,7 @@ use wakeworker_core::{
 };
 use wakeworker_quickjs::{
     AbortHandle, FetchRequest, Fetcher, NoClients, RegisterJob, ResponseHead, ResponseSink, Runtime,
-    RuntimeConfig, RuntimeStorage, VirtualTime, WorkerType,
+    RuntimeConfig, RuntimeStorage, UpdateViaCache, VirtualTime, WorkerType,
 };
 
 const ORIGIN: &str = "https://app.example";
@@ -72,7 +72,7 @@ impl Day {
                 client_url: url.clone(),
                 script_url: "/sw.js".to_owned(),
                 scope: None,
-                update_via_cache: "imports".to_owned(),
+                update_via_cache: UpdateViaCache::Imports,
                 worker_type: WorkerType::Classic,
             },
             |result| {

@@ -25,6 +25,8 @@ export interface ConnectionEvents {
   /** The first message of each connection. */
   hello(): Hello;
   welcome(message: Welcome): void;
+  /** What depends on one connection is gone. */
+  lost(): void;
   message(message: Exclude<GatewayMessage, Welcome>): void;
 }
 
@@ -39,6 +41,7 @@ export class Connection {
   #nextId = 1;
   #calls = new Map<number, PendingCall>();
   #waiting: PageMessage[] = [];
+  #hearsBroadcasts = false;
 
   constructor(url: string, events: ConnectionEvents) {
     this.#url = url;
@@ -109,6 +112,13 @@ export class Connection {
     this.#send(message);
   }
 
+  /** Tells the gateway whether the page has a BroadcastChannel, now and after every new connection. */
+  setHearsBroadcasts(hears: boolean): void {
+    if (this.#hearsBroadcasts === hears) return;
+    this.#hearsBroadcasts = hears;
+    this.tell({ type: "broadcasts", hears });
+  }
+
   #send(message: PageMessage): boolean {
     if (this.#socket === null || !this.#welcomed) return false;
     this.#socket.send(JSON.stringify(message));
@@ -144,6 +154,7 @@ export class Connection {
 
   /** Asks and says what was held up. Every method may be asked twice; see `#lost` for the one exception. */
   #catchUp(): void {
+    if (this.#hearsBroadcasts) this.tell({ type: "broadcasts", hears: true });
     for (const call of this.#calls.values()) {
       call.sent = this.#send(call.message);
     }
@@ -153,6 +164,7 @@ export class Connection {
   #lost(): void {
     this.#socket = null;
     this.#welcomed = false;
+    this.#events.lost();
     for (const [id, call] of this.#calls) {
       // Asked again, `unregister` would answer false although it was this page that did it.
       if (call.sent && call.message.method === "unregister") {

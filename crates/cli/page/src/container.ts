@@ -4,6 +4,7 @@ import type { ControllerInfo, MessageFromWorker } from "../protocol";
 import { deserialize } from "./data.ts";
 import { gateway } from "./gateway.ts";
 import { matchRegistration, registrationFor, workerFor } from "./objects.ts";
+import { receivePorts } from "./ports.ts";
 import type { ServiceWorkerRegistration } from "./registration.ts";
 import type { ServiceWorker } from "./service_worker.ts";
 import { HandlerAttribute, KEY, exposeInterface, finishInterface, requireKey, toEnumeration } from "./webidl.ts";
@@ -43,6 +44,8 @@ export class ServiceWorkerContainer extends EventTarget {
   }
 
   get ready(): Promise<ServiceWorkerRegistration> {
+    // Attributes whose type is a promise reject where others throw (Web IDL 3.7.6).
+    if (!(#ready in this)) return Promise.reject(new TypeError("Illegal invocation"));
     if (this.#ready === null) {
       this.#ready = new Promise((resolve) => {
         this.#resolveReady = resolve;
@@ -114,9 +117,10 @@ export class ServiceWorkerContainer extends EventTarget {
   }
 
   #deliver(message: MessageFromWorker): void {
+    const ports = receivePorts(message.ports);
     let event: MessageEvent;
     try {
-      event = new MessageEvent("message", { data: deserialize(message.data), origin: location.origin });
+      event = new MessageEvent("message", { data: deserialize(message.data), origin: location.origin, ports });
     } catch {
       event = new MessageEvent("messageerror", { origin: location.origin });
     }

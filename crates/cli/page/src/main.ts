@@ -2,13 +2,15 @@
 // keeps the connection over which everything happens.
 
 import type { ControllerInfo, Hello } from "../protocol";
+import { receiveBroadcast, replaceBroadcastChannel } from "./broadcast.ts";
 import { Connection } from "./connection.ts";
 import { checkReady, createContainer, getController, receiveMessage, setController } from "./container.ts";
 import { connectDatabases } from "./databases.ts";
 import { setGateway } from "./gateway.ts";
 import { restoreNetworkErrors } from "./network_error.ts";
-import { announceSyncDone, removeRegistration, replaceRegistrations, updateRegistration } from "./objects.ts";
+import { announceSyncDone, clearRegistration, removeRegistration, replaceRegistrations, updateRegistration } from "./objects.ts";
 import { answerPermissionQueries, permissionChanged, refreshPermissions } from "./permissions.ts";
+import { closeAllPorts, portClosed, portMessage } from "./ports.ts";
 
 const tag = document.currentScript;
 if (tag instanceof HTMLScriptElement && tag.dataset["client"] !== undefined) {
@@ -43,6 +45,7 @@ function start(reserved: string, controllerAtLoad: ControllerInfo | null, shares
       checkReady(container);
       refreshPermissions();
     },
+    lost: closeAllPorts,
     message(message) {
       switch (message.type) {
         case "registration":
@@ -52,11 +55,23 @@ function start(reserved: string, controllerAtLoad: ControllerInfo | null, shares
         case "unregistered":
           removeRegistration(message.id);
           break;
+        case "cleared":
+          clearRegistration(message.id);
+          break;
         case "controller":
           setController(container, message.controller, true);
           break;
         case "message":
           receiveMessage(container, message);
+          break;
+        case "portMessage":
+          portMessage(message.port, message.data, message.ports);
+          break;
+        case "portClosed":
+          portClosed(message.port);
+          break;
+        case "broadcast":
+          receiveBroadcast(message.name, message.data);
           break;
         case "permission":
           permissionChanged(message.name, message.state);
@@ -68,6 +83,7 @@ function start(reserved: string, controllerAtLoad: ControllerInfo | null, shares
     },
   });
   setGateway(connection);
+  replaceBroadcastChannel();
   if (sharesStorage) connectDatabases(`${address}?databases`, foreignTopOrigin());
 
   Object.defineProperty(Navigator.prototype, "serviceWorker", {

@@ -13,6 +13,8 @@ interface Known {
 }
 
 const registrations = new Map<number, Known>();
+/** Unregistered, and perhaps in use. */
+const leaving = new Map<number, Known>();
 const workers = new Map<number, ServiceWorker>();
 
 /** The object for a worker, always the same one. */
@@ -64,11 +66,19 @@ export function updateRegistration(info: RegistrationInfo): void {
   }
 }
 
-/** The registration is gone: its workers are redundant. The object stays with whoever holds it. */
+/** The registration is gone; its object and its workers stay as they are as long as a page uses them. */
 export function removeRegistration(id: number): void {
   const known = registrations.get(id);
   if (known === undefined) return;
   registrations.delete(id);
+  leaving.set(id, known);
+}
+
+/** The workers of a registration that is gone are redundant. The object stays with whoever holds it. */
+export function clearRegistration(id: number): void {
+  const known = leaving.get(id);
+  if (known === undefined) return;
+  leaving.delete(id);
   const workersBefore = slots(known.info);
   known.info = { ...known.info, installing: null, waiting: null, active: null };
   if (known.object !== null) setRegistrationInfo(known.object, known.info);
@@ -80,6 +90,8 @@ export function replaceRegistrations(infos: RegistrationInfo[]): void {
   for (const id of [...registrations.keys()]) {
     if (!infos.some((info) => info.id === id)) removeRegistration(id);
   }
+  // On a new connection nothing controls the page that was unregistered before.
+  for (const id of [...leaving.keys()]) clearRegistration(id);
   for (const info of infos) updateRegistration(info);
 }
 

@@ -3,6 +3,7 @@
 import type { RegistrationInfo, WorkerInfo } from "../protocol";
 import { extensions } from "./extensions.ts";
 import { gateway } from "./gateway.ts";
+import { createNavigationPreloadManager, type NavigationPreloadManager } from "./navigation_preload.ts";
 import { registrationFor, workerFor } from "./objects.ts";
 import type { ServiceWorker } from "./service_worker.ts";
 import { createPeriodicSyncManager, createSyncManager, type PeriodicSyncManager, type SyncManager } from "./sync_manager.ts";
@@ -15,6 +16,7 @@ export class ServiceWorkerRegistration extends EventTarget {
   #info: RegistrationInfo;
   #sync: SyncManager | null = null;
   #periodicSync: PeriodicSyncManager | null = null;
+  #navigationPreload: NavigationPreloadManager | null = null;
   #onupdatefound = new HandlerAttribute(this, "updatefound");
   #onsyncdone = new HandlerAttribute(this, "syncdone");
 
@@ -52,6 +54,10 @@ export class ServiceWorkerRegistration extends EventTarget {
   get periodicSync(): PeriodicSyncManager {
     // R4
     return (this.#periodicSync ??= createPeriodicSyncManager(this.#info.id));
+  }
+
+  get navigationPreload(): NavigationPreloadManager {
+    return (this.#navigationPreload ??= createNavigationPreloadManager(this.#info.id));
   }
 
   async update(): Promise<ServiceWorkerRegistration> {

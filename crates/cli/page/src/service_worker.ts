@@ -1,8 +1,8 @@
 // https://w3c.github.io/ServiceWorker/#serviceworker-interface
 
 import type { ServiceWorkerState, WorkerInfo } from "../protocol";
-import { serialize } from "./data.ts";
 import { gateway } from "./gateway.ts";
+import { serializeForElsewhere } from "./ports.ts";
 import { HandlerAttribute, KEY, exposeInterface, finishInterface, requireKey } from "./webidl.ts";
 
 /** Changes the state of a worker object and fires `statechange`. */
@@ -32,7 +32,8 @@ export class ServiceWorker extends EventTarget {
     if (arguments.length === 0) {
       throw new TypeError("Failed to execute 'postMessage' on 'ServiceWorker': 1 argument required, but only 0 present.");
     }
-    gateway().post({ type: "postMessage", worker, data: serialize(message, transferList(options)) });
+    const { data, ports } = serializeForElsewhere(message, options);
+    gateway().post({ type: "postMessage", worker, data, ports });
   }
 
   get onstatechange(): EventListener | null {
@@ -63,17 +64,6 @@ export class ServiceWorker extends EventTarget {
 /** Makes the object for a worker. */
 export function createWorker(info: WorkerInfo): ServiceWorker {
   return new ServiceWorker(KEY, info);
-}
-
-/** The second argument of `postMessage`: a sequence of objects, or a dictionary that has one. */
-function transferList(options: unknown): unknown[] {
-  if (options === undefined || options === null) return [];
-  if (typeof options !== "object" && typeof options !== "function") {
-    throw new TypeError("The transfer list must be a sequence of objects.");
-  }
-  if (Symbol.iterator in (options as object)) return [...(options as Iterable<unknown>)];
-  const { transfer } = options as { transfer?: Iterable<unknown> };
-  return transfer === undefined ? [] : [...transfer];
 }
 
 finishInterface(ServiceWorker, "ServiceWorker");

@@ -106,10 +106,15 @@ pub(crate) async fn dispatch(args: DispatchArgs) -> Result<(), Failure> {
         scope: args.scope,
     };
     let result: DispatchResult = client.send_json(Method::POST, "dispatch", &order).await?;
-    if args.control.json {
-        output::json(&result)?;
+    finish_event(&result, args.control.json)
+}
+
+/// Prints how an event ended, and fails if it did not succeed.
+pub(super) fn finish_event(result: &DispatchResult, json: bool) -> Result<(), Failure> {
+    if json {
+        output::json(result)?;
     } else {
-        output::line(outcome(&result))?;
+        output::line(outcome(result))?;
     }
     if result.outcome == "succeeded" { Ok(()) } else { Err(Failure::shown()) }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod control;
 mod eval;
+mod notifications;
 mod serve;
 mod storage;
 
@@ -29,6 +30,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Storage(args) => done(block_on(1, storage::storage(args))),
         Command::Offline(args) => done(block_on(1, control::offline(args))),
         Command::Dispatch(args) => done(block_on(1, control::dispatch(args))),
+        Command::Notifications(args) => done(block_on(1, notifications::notifications(args))),
+        Command::Push(args) => done(block_on(1, notifications::push(args))),
         Command::Eval(args) => done(eval::run(&args)),
         Command::Simulate(args) => done(simulate::run(&args)),
         Command::Completions { shell } => {

@@ -27,10 +27,13 @@ use wakeworker::power::SystemPower;
 use wakeworker::store::SqliteStore;
 use wakeworker::{Host, core::Config};
 use wakeworker_core::{Connection, PermissionName, PermissionState, StorageKey};
-use wakeworker_quickjs::{Clients, HttpFetcher, Runtime, RuntimeConfig, RuntimeStorage};
+use wakeworker_quickjs::{Clients, HttpFetcher, NotificationChange, Runtime, RuntimeConfig, RuntimeStorage};
 
 /// How long open connections may take to end when the gateway is stopped.
 const GOODBYE_DURATION_MAX: Duration = Duration::from_secs(3);
+
+/// Longest text of a notification in the terminal.
+const NOTIFICATION_CHARS_MAX: usize = 200;
 
 /// Serves until a signal comes.
 pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
@@ -66,6 +69,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
     let runtime = Runtime::open(config, storage, Arc::new(fetcher), clients)
         .map_err(|e| Failure::new(e.to_string()))?;
     runtime.on_console(|line| output::remark(format!("worker {}: {}", line.level.name(), line.text)));
+    runtime.on_notification(remark_notification);
     gateway::connect_lifecycle(&runtime, &pages);
     let mut builder = Host::builder(Box::new(SqliteStore::new(profile.dir())))
         .backend(Arc::new(runtime.clone()))
@@ -218,6 +222,15 @@ fn grant(host: &Host, hosts: &OwnHosts, grants: &[Grant]) {
         for origin in hosts.origins() {
             host.set_permission(StorageKey::first_party(&origin), name, PermissionState::Granted);
         }
+    }
+}
+
+/// Whoever looks at the terminal sees what workers show; `wakeworker notifications` lists it.
+fn remark_notification(change: &NotificationChange) {
+    if let NotificationChange::Shown { notification, .. } = change {
+        let text = format!("{} {}", notification.options.title, notification.options.body);
+        let text = output::shortened(&output::printable(text.trim()), NOTIFICATION_CHARS_MAX);
+        output::remark(format!("notification {}: {text}", notification.id));
     }
 }
 

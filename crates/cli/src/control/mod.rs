@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 pub(crate) mod client;
 pub(crate) mod metrics;
+pub(crate) mod notifications;
 pub(crate) mod server;
 pub(crate) mod shapes;
 pub(crate) mod storage;

@@ -2,6 +2,7 @@
 
 use super::audit::AuditList;
 use super::metrics::{self, Measured};
+use super::notifications;
 use super::shapes::{
     ActivityLine, ActivityList, ApiError, DispatchOrder, DispatchResult, OfflineState, RegistrationList,
     SyncRegistrationLine,
@@ -15,7 +16,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{Response, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
 use futures_util::stream;
 use serde::Deserialize;
@@ -36,6 +37,10 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
         .route("/metrics", get(metrics))
         .route("/offline", get(offline).put(set_offline))
         .route("/dispatch", post(dispatch))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/{id}", delete(notifications::close))
+        .route("/notifications/{id}/click", post(notifications::click))
+        .route("/push", post(notifications::push))
         .route("/storage", get(storage).delete(clear_storage))
         // A fallback would give way to the gateway's own route for unknown addresses, which asks for no token.
         .route("/", any(nothing))
@@ -44,7 +49,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
 }
 
 /// A refusal with its status.
-struct Refused(StatusCode, String);
+pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response<Body> {
@@ -229,7 +234,7 @@ async fn dispatch(
         .dispatch_event(registration.id, kind, tag, order.last_chance)
         .await
         .map_err(|error| Refused(StatusCode::CONFLICT, error.to_string()))?;
-    Ok(Json(DispatchResult::new(outcome, registration)))
+    Ok(Json(DispatchResult::new(outcome, &registration.scope)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -265,7 +270,7 @@ async fn clear_storage(
 }
 
 /// The worker registration that an event is meant for: the one with this scope, or the only one there is.
-fn choose<'a>(
+pub(super) fn choose<'a>(
     all: &'a [WorkerRegistration],
     scope: Option<&str>,
     hosts: &OwnHosts,

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use wakeworker::store::RecordedActivity;
 use wakeworker_core::{
     ActivityEvent, AttemptOutcome, FailureReason, Reason, SyncKind, SyncState, SyncStatus, UnmetCondition,
-    WorkerRegistration,
 };
 
 /// The answer to `list` and `explain`.
@@ -206,14 +205,14 @@ impl From<&RecordedActivity> for ActivityLine {
 }
 
 impl DispatchResult {
-    /// The result of an event that was dispatched at a registration.
-    pub(crate) fn new(outcome: AttemptOutcome, registration: &WorkerRegistration) -> DispatchResult {
+    /// The result of an event that was dispatched at the registration with this scope.
+    pub(crate) fn new(outcome: AttemptOutcome, scope: &str) -> DispatchResult {
         let mut result = DispatchResult {
             outcome: "not-dispatched".into(),
             handled: None,
             reason: None,
             message: None,
-            scope: registration.scope.clone(),
+            scope: scope.to_owned(),
         };
         match outcome {
             AttemptOutcome::Succeeded { handled } => {

@@ -7,10 +7,12 @@ use super::Gateway;
 use super::outbox::Outbox;
 use super::protocol::{GatewayMessage, Method, RegistrationInfo};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 use wakeworker_core::{RegisterError, StorageKey, Tag, WorkerRegistrationId};
-use wakeworker_quickjs::{RegisterJob, RegisterWorkerError, RegistrationState};
+use wakeworker_quickjs::{
+    NavigationPreload, RegisterJob, RegisterWorkerError, RegistrationState, UpdateViaCache,
+};
 
 /// The page that asks.
 #[derive(Debug)]
@@ -35,6 +37,11 @@ impl Gateway {
         let answer = Answer { id, outbox: caller.outbox.clone() };
         match method {
             Method::Register { script_url, scope, update_via_cache, worker_type } => {
+                let Some(update_via_cache) = UpdateViaCache::from_name(&update_via_cache) else {
+                    let text =
+                        format!("updateViaCache `{update_via_cache}` must be `imports`, `all` or `none`");
+                    return answer.failure("TypeError", &text);
+                };
                 let job = RegisterJob {
                     storage_key: caller.storage_key.clone(),
                     client_url: caller.url.clone(),
@@ -70,6 +77,22 @@ impl Gateway {
                 }),
                 None => answer.value(&false),
             },
+            Method::NavigationPreloadSet { registration, enabled, header_value } => {
+                if let Some((registration, answer)) = self.own(caller, registration, answer) {
+                    self.runtime.set_navigation_preload(registration, enabled, header_value, move |result| {
+                        match result {
+                            Ok(()) => answer.value(&()),
+                            Err(error) => answer.failure(error.name(), error.message()),
+                        }
+                    });
+                }
+            }
+            Method::NavigationPreloadGetState { registration } => {
+                if let Some((registration, answer)) = self.own(caller, registration, answer) {
+                    let NavigationPreload { enabled, header } = self.runtime.navigation_preload(registration);
+                    answer.value(&json!({ "enabled": enabled, "headerValue": header }));
+                }
+            }
             about_sync => self.sync_call(caller, about_sync, answer),
         }
     }

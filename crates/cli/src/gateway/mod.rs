@@ -11,6 +11,7 @@ mod host_check;
 mod inject;
 mod network_error;
 mod outbox;
+mod page_ports;
 mod page_script;
 mod pages;
 mod protocol;
@@ -101,6 +102,7 @@ pub(crate) fn connect_lifecycle(runtime: &Runtime, pages: &Arc<Pages>) {
     runtime.on_lifecycle(move |event| match event {
         LifecycleEvent::RegistrationChanged(registration) => pages.registration_changed(registration),
         LifecycleEvent::Unregistered(registration) => pages.unregistered(*registration),
+        LifecycleEvent::Cleared(registration) => pages.cleared(*registration),
         _ => {}
     });
 }

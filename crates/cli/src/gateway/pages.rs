@@ -5,13 +5,14 @@
 //! but does not count as a client yet.
 
 use super::outbox::Outbox;
+use super::page_ports::PagePorts;
 use super::protocol::{ControllerInfo, GatewayMessage, Hello, PageFrameType, RegistrationInfo, Visibility};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use url::Url;
 use wakeworker::ClientGuard;
 use wakeworker_core::{StorageKey, WorkerRegistrationId};
-use wakeworker_quickjs::{ClientInfo, Clients, RegistrationState, WorkerState};
+use wakeworker_quickjs::{ClientInfo, Clients, PostedMessage, RegistrationState, WorkerState};
 
 /// Navigations that may wait for their page to connect; the oldest is forgotten first.
 const RESERVED_MAX: usize = 1_024;
@@ -60,8 +61,22 @@ struct Page {
     /// The connection that this page is on. A page that connects again replaces its older connection.
     connection: u64,
     outbox: Outbox,
+    ports: PagePorts,
+    /// It has a BroadcastChannel.
+    hears_broadcasts: bool,
     /// Makes the page a client of the engine while it is here (R18).
     _guard: ClientGuard,
+}
+
+/// What a page brings with it.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Makes it a client of the engine.
+    pub(crate) guard: ClientGuard,
+    /// Its way out.
+    pub(crate) outbox: Outbox,
+    /// Its message ports.
+    pub(crate) ports: PagePorts,
 }
 
 /// A page that has just connected.
@@ -116,10 +131,10 @@ impl Pages {
         &self,
         hello: &Hello,
         storage_key: &StorageKey,
-        guard: ClientGuard,
-        outbox: Outbox,
+        arrival: Arrival,
         registrations: impl Fn() -> Vec<RegistrationState>,
     ) -> OpenedPage {
+        let Arrival { guard, outbox, ports } = arrival;
         let url = without_fragment(&hello.url).to_owned();
         let (mut inner, registrations) = loop {
             let before = self.lock().changes;
@@ -166,6 +181,8 @@ impl Pages {
             controller,
             connection: order,
             outbox,
+            ports,
+            hears_broadcasts: false,
             _guard: guard,
         };
         inner.open.insert(id.clone(), page);
@@ -191,6 +208,13 @@ impl Pages {
             page.last_focused = order;
         }
         page.focused = focused;
+    }
+
+    /// The page has opened its first BroadcastChannel, or closed its last one.
+    pub(crate) fn set_hears_broadcasts(&self, id: &str, hears: bool) {
+        if let Some(page) = self.lock().open.get_mut(id) {
+            page.hears_broadcasts = hears;
+        }
     }
 
     /// The page as workers see it.
@@ -230,16 +254,26 @@ impl Pages {
         }
     }
 
-    /// A registration is gone. Pages that it controlled are on their own from now on.
+    /// A registration is gone. The pages that it controls keep their worker.
     pub(crate) fn unregistered(&self, registration: WorkerRegistrationId) {
+        let mut inner = self.lock();
+        inner.changes += 1;
+        // A registration that no page was ever told of is nobody's news.
+        let Some(owner) = inner.owners.get(&registration.0) else { return };
+        for page in inner.open.values().filter(|page| page.storage_key == *owner) {
+            page.outbox.send(&GatewayMessage::Unregistered { id: registration.0 });
+        }
+    }
+
+    /// The workers of a registration that is gone are redundant. Pages that it controlled are on their own from now on.
+    pub(crate) fn cleared(&self, registration: WorkerRegistrationId) {
         let mut inner = self.lock();
         inner.changes += 1;
         let is_it = |c: &ControllerInfo| c.registration == registration.0;
         let inner = &mut *inner;
-        // A registration that no page was ever told of is nobody's news.
         let Some(owner) = inner.owners.remove(&registration.0) else { return };
         for page in inner.open.values_mut().filter(|page| page.storage_key == owner) {
-            page.outbox.send(&GatewayMessage::Unregistered { id: registration.0 });
+            page.outbox.send(&GatewayMessage::Cleared { id: registration.0 });
             if page.controller.as_ref().is_some_and(is_it) {
                 page.controller = None;
             }
@@ -284,10 +318,19 @@ impl Clients for Pages {
         pages.into_iter().map(|(id, page)| page.info(id)).collect()
     }
 
-    fn post_message(&self, client_id: &str, data: String, source: &WorkerState) {
-        let inner = self.lock();
-        if let Some(page) = inner.open.get(client_id) {
-            page.outbox.send(&GatewayMessage::Message { data, source: source.into() });
+    fn post_message(&self, client_id: &str, message: PostedMessage, source: &WorkerState) {
+        // What happens to the ports may be told to other pages, so the lock is not held.
+        let Some(ports) = self.lock().open.get(client_id).map(|page| page.ports.clone()) else { return };
+        let source = source.into();
+        ports.pass(message, |data, ports| GatewayMessage::Message { data, ports, source });
+    }
+
+    fn broadcast(&self, storage_key: &StorageKey, name: &str, data: &str) {
+        let message = GatewayMessage::Broadcast { name: name.to_owned(), data: data.to_owned() };
+        for page in self.lock().open.values() {
+            if page.hears_broadcasts && page.storage_key == *storage_key {
+                page.outbox.send(&message);
+            }
         }
     }
 

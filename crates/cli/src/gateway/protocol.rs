@@ -30,6 +30,35 @@ pub(crate) enum PageMessage {
         worker: u64,
         /// The serialised value.
         data: String,
+        /// Numbers that the page has drawn for the ports that go with it.
+        #[serde(default)]
+        ports: Vec<i64>,
+    },
+    /// A message through one of the page's ports to its other end.
+    PortMessage {
+        /// The port's number.
+        port: i64,
+        /// The serialised value.
+        data: String,
+        /// Numbers that the page has drawn for the ports that go with it.
+        ports: Vec<i64>,
+    },
+    /// The page has closed a port.
+    PortClosed {
+        /// Its number.
+        port: i64,
+    },
+    /// Whether the page has a BroadcastChannel.
+    Broadcasts {
+        /// Whether it wants to hear what workers broadcast.
+        hears: bool,
+    },
+    /// A message for the BroadcastChannels of the origin's workers.
+    Broadcast {
+        /// The channel's name, as JSON.
+        name: String,
+        /// The serialised value.
+        data: String,
     },
     /// A question.
     Call {
@@ -199,6 +228,22 @@ pub(crate) enum Method {
         /// Whose.
         registration: u64,
     },
+    /// `registration.navigationPreload.enable()`, `disable()` and `setHeaderValue()`.
+    #[serde(rename = "navigationPreload.set")]
+    NavigationPreloadSet {
+        /// Whose.
+        registration: u64,
+        /// Whether it is on; none leaves that as it is.
+        enabled: Option<bool>,
+        /// The header's value; none leaves that as it is.
+        header_value: Option<String>,
+    },
+    /// `registration.navigationPreload.getState()`.
+    #[serde(rename = "navigationPreload.getState")]
+    NavigationPreloadGetState {
+        /// Whose.
+        registration: u64,
+    },
     /// `navigator.permissions.query()` (R134).
     PermissionState {
         /// The name of the permission.
@@ -245,6 +290,11 @@ pub(crate) enum GatewayMessage {
         /// Which.
         id: u64,
     },
+    /// The workers of a registration that is gone are redundant.
+    Cleared {
+        /// Which.
+        id: u64,
+    },
     /// Another worker controls the page.
     Controller {
         /// Which, if any.
@@ -254,8 +304,31 @@ pub(crate) enum GatewayMessage {
     Message {
         /// The serialised value.
         data: String,
+        /// The numbers of the ports that came with it.
+        ports: Vec<i64>,
         /// The worker.
         source: WorkerInfo,
+    },
+    /// A message for one of the page's ports.
+    PortMessage {
+        /// The port's number.
+        port: i64,
+        /// The serialised value.
+        data: String,
+        /// The numbers of the ports that came with it.
+        ports: Vec<i64>,
+    },
+    /// The other end of a port is gone.
+    PortClosed {
+        /// The port's number.
+        port: i64,
+    },
+    /// A message of a worker for the page's BroadcastChannels.
+    Broadcast {
+        /// The channel's name, as JSON.
+        name: String,
+        /// The serialised value.
+        data: String,
     },
     /// A permission of the page's origin changed (R134).
     Permission {
@@ -295,7 +368,7 @@ pub(crate) struct WorkerInfo {
 pub(crate) struct RegistrationInfo {
     id: u64,
     scope: String,
-    update_via_cache: String,
+    update_via_cache: &'static str,
     installing: Option<WorkerInfo>,
     waiting: Option<WorkerInfo>,
     active: Option<WorkerInfo>,
@@ -329,7 +402,7 @@ impl From<&RegistrationState> for RegistrationInfo {
         RegistrationInfo {
             id: registration.id.0,
             scope: registration.scope.clone(),
-            update_via_cache: registration.update_via_cache.clone(),
+            update_via_cache: registration.update_via_cache.name(),
             installing: registration.installing.as_ref().map(WorkerInfo::from),
             waiting: registration.waiting.as_ref().map(WorkerInfo::from),
             active: registration.active.as_ref().map(WorkerInfo::from),

@@ -6,6 +6,8 @@ use super::calls::Caller;
 use super::databases;
 use super::host_check::require_same_origin;
 use super::outbox::{Outbox, OutboxReceiver};
+use super::page_ports::PagePorts;
+use super::pages::Arrival;
 use super::protocol::{Hello, PROTOCOL_VERSION, PageFrameType, PageMessage};
 use super::rate::RateLimit;
 use super::{Gateway, OwnOrigin, refuse};
@@ -24,7 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 use wakeworker_core::{FrameType, StorageKey, WorkerId};
-use wakeworker_quickjs::MessageSource;
+use wakeworker_quickjs::{MessageSource, PostedMessage};
 
 /// The largest message that a page may send.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -97,18 +99,20 @@ async fn run(gateway: &Gateway, origin: &str, socket: WebSocket) {
     let (outbox, receiver) = Outbox::new();
     // Open before the first question can be asked: it may be the one that needs a window (R18).
     let guard = gateway.host.open_client(storage_key.clone(), frame_type(hello.frame_type));
-    let page = gateway
-        .pages
-        .open(&hello, &storage_key, guard, outbox.clone(), || gateway.runtime.registrations(&storage_key));
+    let ports = PagePorts::new(&gateway.runtime, outbox.clone());
+    let arrival = Arrival { guard, outbox: outbox.clone(), ports: ports.clone() };
+    let page =
+        gateway.pages.open(&hello, &storage_key, arrival, || gateway.runtime.registrations(&storage_key));
     gateway.runtime.clients_changed(&storage_key);
     let writer = Writer::start(sink, receiver);
     let caller = Caller { storage_key, url, outbox };
     let ending = tokio::select! {
-        ending = read(gateway, &page.id, &caller, &mut stream) => ending,
+        ending = read(gateway, &page.id, &caller, &ports, &mut stream) => ending,
         () = caller.outbox.overflow() => Ending::Slow,
         _ = shutdown.wait_for(|stopped| *stopped) => Ending::Shutdown,
     };
     gateway.pages.close(&page);
+    ports.end();
     gateway.runtime.clients_changed(&caller.storage_key);
     writer.finish(ending).await;
 }
@@ -165,7 +169,13 @@ async fn receive_hello(stream: &mut SplitStream<WebSocket>, origin: &str) -> Res
     }
 }
 
-async fn read(gateway: &Gateway, id: &str, caller: &Caller, stream: &mut SplitStream<WebSocket>) -> Ending {
+async fn read(
+    gateway: &Gateway,
+    id: &str,
+    caller: &Caller,
+    ports: &PagePorts,
+    stream: &mut SplitStream<WebSocket>,
+) -> Ending {
     let mut rate = RateLimit::of_page_messages(clock::now());
     loop {
         let text = match stream.next().await {
@@ -179,7 +189,20 @@ async fn read(gateway: &Gateway, id: &str, caller: &Caller, stream: &mut SplitSt
         }
         match serde_json::from_str(&text) {
             Ok(PageMessage::Call { id, method }) => gateway.call(caller, id, method),
-            Ok(PageMessage::PostMessage { worker, data }) => gateway.post_message(caller, id, worker, data),
+            Ok(PageMessage::PostMessage { worker, data, ports: drawn }) => match ports.posted(data, &drawn) {
+                Ok(message) => gateway.post_message(caller, id, worker, message),
+                Err(problem) => return Ending::Broken(problem),
+            },
+            Ok(PageMessage::PortMessage { port, data, ports: drawn }) => {
+                if let Err(problem) = ports.post(port, data, &drawn) {
+                    return Ending::Broken(problem);
+                }
+            }
+            Ok(PageMessage::PortClosed { port }) => ports.close(port),
+            Ok(PageMessage::Broadcasts { hears }) => gateway.pages.set_hears_broadcasts(id, hears),
+            Ok(PageMessage::Broadcast { name, data }) => {
+                gateway.runtime.broadcast(&caller.storage_key, &name, &data);
+            }
             Ok(PageMessage::Client { url, visibility_state, focused }) => {
                 gateway.pages.changed(id, &url, visibility_state, focused);
             }
@@ -191,7 +214,7 @@ async fn read(gateway: &Gateway, id: &str, caller: &Caller, stream: &mut SplitSt
 
 impl Gateway {
     /// Hands a page's message to a worker of its storage key; other workers do not exist for it (R35).
-    fn post_message(&self, caller: &Caller, page: &str, worker: u64, data: String) {
+    fn post_message(&self, caller: &Caller, page: &str, worker: u64, message: PostedMessage) {
         let worker = WorkerId(worker);
         let registrations = self.runtime.registrations(&caller.storage_key);
         let exists = registrations
@@ -200,7 +223,7 @@ impl Gateway {
             .flatten()
             .any(|known| known.id == worker);
         if let Some(info) = self.pages.info(page).filter(|_| exists) {
-            self.runtime.post_message(worker, data, MessageSource::Client(info));
+            self.runtime.post_message(worker, message, MessageSource::Client(info));
         }
     }
 }

@@ -21,7 +21,8 @@ use wakeworker::core::StorageKey;
 use wakeworker::{Clock, Driver};
 use wakeworker_quickjs::{
     ConsoleLine, FetchEventRequest, FetchEventResult, FetchRequest, RegisterJob, RegisterWorkerError,
-    RegistrationState, ResponseSink, Runtime, RuntimeConfig, RuntimeStorage, VirtualTime, WorkerType,
+    RegistrationState, ResponseSink, Runtime, RuntimeConfig, RuntimeStorage, UpdateViaCache, VirtualTime,
+    WorkerType,
 };
 
 /// The runtime of a host, and what it has to tell the simulation.
@@ -132,7 +133,7 @@ impl ScriptHost {
             client_url,
             script_url: script.to_owned(),
             scope: None,
-            update_via_cache: "imports".to_owned(),
+            update_via_cache: UpdateViaCache::Imports,
             worker_type: WorkerType::Classic,
         };
         let mail = self.mail.clone();

@@ -33,7 +33,15 @@ export const facts = JSON.parse(host.facts) as Facts;
 // Captured before any script can replace them.
 export const { parse: jsonParse, stringify: jsonStringify } = JSON;
 export const { apply, ownKeys } = Reflect;
-export const { defineProperty, getPrototypeOf } = Object;
+export const { getPrototypeOf } = Object;
+const { defineProperty: define, setPrototypeOf } = Object;
+export const { now: wallNow } = Date;
+
+/** `Object.defineProperty` that sees nothing of what a script has put on `Object.prototype`. Takes the descriptor over. */
+export function defineProperty<T extends object>(target: T, key: PropertyKey, descriptor: PropertyDescriptor): T {
+  return define(target, key, setPrototypeOf(descriptor, null) as PropertyDescriptor);
+}
+
 const promiseThen = Promise.prototype.then;
 const promiseResolveFunction = Promise.resolve;
 const PromiseConstructor = Promise;

@@ -2,7 +2,7 @@
 
 import { facts, host, jsonStringify } from "./boundary.ts";
 import { startOperation } from "./operations.ts";
-import { serializeForPosting } from "./structured-clone.ts";
+import { serializeForElsewhere } from "./structured-clone.ts";
 import { parseRelativeUrl } from "./url.ts";
 import { defineInterface, internal, requireArguments, requireInternal, toDictionary, toDOMString, toEnumeration, toUSVString } from "./webidl.ts";
 
@@ -27,7 +27,8 @@ export class Client {
   postMessage(message: unknown, options: unknown = undefined): void {
     const { id } = this.#info;
     requireArguments(arguments.length, 1, "Client.postMessage");
-    host.postMessageToClient(id, serializeForPosting(message, options));
+    const [text, ports] = serializeForElsewhere(message, options);
+    host.postMessageToClient(id, text, ports);
   }
 }
 defineInterface(Client, "Client");

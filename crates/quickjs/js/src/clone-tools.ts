@@ -19,6 +19,8 @@ function getter<R>(prototype: object, key: PropertyKey): (receiver: unknown) => 
 }
 
 const scope = globalThis as unknown as Record<string, new (...args: unknown[]) => object>;
+/** As scripts know them; ours have methods of their own. */
+const { Map: PlainMap, Set: PlainSet } = scope as Record<"Map" | "Set", new () => object>;
 const VIEWS = [
   "DataView", "Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float16Array", "Float32Array",
   "Float64Array", "BigInt64Array", "BigUint64Array",
@@ -144,9 +146,9 @@ host.connectClone({
   makeBigInt: (negative: boolean, hex: string): bigint => (negative ? -BigInt(hex) : BigInt(hex)),
   makeDate: (time: number) => new Date(time),
   makeRegExp: (source: string, all: string) => new RegExp(source, all),
-  makeMap: () => new Map<unknown, unknown>(),
+  makeMap: () => new PlainMap(),
   mapSet: unbound<void>(Map.prototype.set),
-  makeSet: () => new Set<unknown>(),
+  makeSet: () => new PlainSet(),
   setAdd: unbound<void>(Set.prototype.add),
   makeResizable(from: ArrayBuffer, maxByteLength: number): ArrayBuffer {
     const buffer = new ArrayBuffer(byteLengthOf(from), { maxByteLength });

@@ -9,7 +9,10 @@ export function requireArguments(given: number, needed: number, what: string): v
 
 /** DOMString: ToString, lone surrogates kept; a Symbol is a TypeError. */
 export function toDOMString(value: unknown): string {
-  return `${value as string}`;
+  if (typeof value === "string") return value;
+  // The engine makes a template of a method call, which a script could have replaced.
+  if (typeof value === "symbol") throw new TypeError("a Symbol cannot be converted to a string");
+  return String(value);
 }
 
 /** USVString: ToString, lone surrogates replaced by U+FFFD. */

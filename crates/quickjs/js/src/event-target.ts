@@ -1,4 +1,5 @@
-// EventTarget (DOM standard, section 2.7), dispatch, and event handler attributes (HTML 8.1.8.1).
+// EventTarget (DOM standard, section 2.7), dispatch, and event handler attributes (HTML 8.1.8.1). No method of an array is
+// used here: a script that has replaced them still gets its events.
 
 import { defineProperty } from "#boundary";
 import { type Event, cancel, eventState, isEvent } from "./event.ts";
@@ -104,10 +105,11 @@ export class EventTarget {
     const listeners = TargetState.listeners(target);
     const listener: Listener = { type: name, callback, capture, once, passive, removed: false, handler: null };
     if (signal !== undefined && !followSignal(signal, () => remove(target, listener))) return;
-    for (const other of listeners) {
+    for (let i = 0; i < listeners.length; i += 1) {
+      const other = listeners[i] as Listener;
       if (other.type === name && other.callback === callback && other.capture === capture && other.handler === null) return;
     }
-    listeners.push(listener);
+    listeners[listeners.length] = listener;
   }
 
   removeEventListener(type: string, callback: unknown, options: unknown = undefined): void {
@@ -115,7 +117,9 @@ export class EventTarget {
     const target = thisTarget(this);
     const name = toDOMString(type);
     const capture = flattenCapture(options);
-    for (const listener of TargetState.listeners(target)) {
+    const listeners = TargetState.listeners(target);
+    for (let i = 0; i < listeners.length; i += 1) {
+      const listener = listeners[i] as Listener;
       if (listener.type === name && listener.callback === callback && listener.capture === capture && listener.handler === null) {
         remove(target, listener);
         return;
@@ -146,20 +150,31 @@ function flattenCapture(options: unknown): boolean {
 function remove(target: EventTarget, listener: Listener): void {
   listener.removed = true;
   // A new array: a dispatch that is under way goes on over the old one.
-  TargetState.setListeners(
-    target,
-    TargetState.listeners(target).filter((other) => other !== listener),
-  );
+  const left: Listener[] = [];
+  const all = TargetState.listeners(target);
+  for (let i = 0; i < all.length; i += 1) if (all[i] !== listener) left[left.length] = all[i] as Listener;
+  TargetState.setListeners(target, left);
 }
 
 /** The types for which a target has listeners. */
 export function listenedTypes(target: object): string[] {
-  return [...new Set(TargetState.listeners(target).map((listener) => listener.type))];
+  const types: string[] = [];
+  const seen = new Set<string>();
+  const listeners = TargetState.listeners(target);
+  for (let i = 0; i < listeners.length; i += 1) {
+    const { type } = listeners[i] as Listener;
+    if (seen.has(type)) continue;
+    seen.add(type);
+    types[types.length] = type;
+  }
+  return types;
 }
 
 /** True if the target has a listener for the type. */
 export function hasListener(target: object, type: string): boolean {
-  return TargetState.listeners(target).some((listener) => listener.type === type);
+  const listeners = TargetState.listeners(target);
+  for (let i = 0; i < listeners.length; i += 1) if ((listeners[i] as Listener).type === type) return true;
+  return false;
 }
 
 /**
@@ -170,7 +185,8 @@ export function dispatch(target: EventTarget, event: Event, ancestors: readonly 
   const state = eventState(event);
   state.dispatching = true;
   state.target = target;
-  state.path = [target, ...ancestors];
+  state.path = [target];
+  for (let i = 0; i < ancestors.length; i += 1) state.path[i + 1] = ancestors[i] as EventTarget;
   let threw = false;
   for (let i = ancestors.length - 1; i >= 0 && !state.stopped; i -= 1) {
     state.phase = 1;
@@ -182,10 +198,9 @@ export function dispatch(target: EventTarget, event: Event, ancestors: readonly 
   }
   if (!state.stopped) threw = invoke(target, event, "bubbling") || threw;
   if (state.bubbles) {
-    for (const ancestor of ancestors) {
-      if (state.stopped) break;
+    for (let i = 0; i < ancestors.length && !state.stopped; i += 1) {
       state.phase = 3;
-      threw = invoke(ancestor, event, "bubbling") || threw;
+      threw = invoke(ancestors[i] as EventTarget, event, "bubbling") || threw;
     }
   }
   state.phase = 0;
@@ -273,5 +288,6 @@ function setHandler(target: EventTarget, type: string, value: object | null): vo
   const handler: Handler = { value, listener };
   listener.handler = handler;
   handlers.set(type, handler);
-  TargetState.listeners(target).push(listener);
+  const listeners = TargetState.listeners(target);
+  listeners[listeners.length] = listener;
 }

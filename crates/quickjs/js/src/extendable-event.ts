@@ -28,16 +28,27 @@ class Lifetime {
   /** Adds a promise. The count falls in a further microtask after its reactions, so those may still extend (R148). */
   add(promise: Promise<unknown>): void {
     this.pending += 1;
-    const settled = (): void => {
-      then(promiseResolve(undefined), () => {
-        this.pending -= 1;
-        this.check();
-      });
+    const counted = (): void => {
+      this.pending -= 1;
+      this.check();
     };
-    then(promise, settled, (reason) => {
+    const settled = (): void => {
+      try {
+        then(promiseResolve(undefined), counted);
+      } catch {
+        counted();
+      }
+    };
+    try {
+      then(promise, settled, (reason) => {
+        this.rejection ??= { reason };
+        settled();
+      });
+    } catch (reason) {
+      // Even listening to a promise asks its constructor, which a script may have spoilt.
       this.rejection ??= { reason };
       settled();
-    });
+    }
   }
 
   /** Calls `done` once the event is no longer active. */
@@ -299,8 +310,20 @@ export function eventTimedOut(id: number): void {
   if (lifetime !== undefined) lifetime.timedOut = true;
 }
 
+/** How an event ends that this layer could not carry out, because a script has taken away what the layer is made of. */
+const BROKEN = jsonStringify({ ok: false, reason: "rejected", message: "the event could not be carried out: the script has changed the engine's own objects" });
+
 /** The `dispatch` hook: makes the event, dispatches it at the global, and tells the host once how it ended. */
 export function dispatchFunctionalEvent(id: number, type: string, initText: string, body: ArrayBuffer | null): void {
+  try {
+    carryOut(id, type, initText, body);
+  } catch (error) {
+    host.eventEnded(id, BROKEN);
+    throw error;
+  }
+}
+
+function carryOut(id: number, type: string, initText: string, body: ArrayBuffer | null): void {
   const init = jsonParse(initText) as { readonly [member: string]: unknown };
   const event = makeEvent(id, type, init, body);
   const global = globalThis as unknown as EventTarget;
@@ -317,9 +340,17 @@ export function dispatchFunctionalEvent(id: number, type: string, initText: stri
     const { rejection } = lifetime;
     host.eventEnded(
       id,
-      jsonStringify(rejection === null ? { ok: true, handled } : { ok: false, reason: "rejected", message: describeError(rejection.reason) }),
+      rejection === null ? jsonStringify({ ok: true, handled }) : describeRejection(rejection.reason),
     );
   });
+}
+
+function describeRejection(reason: unknown): string {
+  try {
+    return jsonStringify({ ok: false, reason: "rejected", message: describeError(reason) });
+  } catch {
+    return BROKEN;
+  }
 }
 
 function makeEvent(id: number, type: string, init: { readonly [member: string]: unknown }, body: ArrayBuffer | null): ExtendableEvent {
@@ -338,6 +369,11 @@ function makeEvent(id: number, type: string, init: { readonly [member: string]: 
     }
     case "message":
       return makeMessageEvent(init);
+    case "push":
+      return (require("./push.ts") as typeof import("./push.ts")).makePushEvent(body);
+    case "notificationclick":
+    case "notificationclose":
+      return (require("./notifications.ts") as typeof import("./notifications.ts")).makeNotificationEvent(type, init);
     case "fetch":
       return makeFetchEvent(id, init, body);
     default:
@@ -348,9 +384,11 @@ function makeEvent(id: number, type: string, init: { readonly [member: string]: 
 function makeMessageEvent(init: { readonly [member: string]: unknown }): ExtendableEvent {
   const origin = init.origin ?? "";
   const source = messageSource(init.source);
+  const ids = (init.ports as readonly number[] | undefined) ?? [];
+  const ports = ids.length === 0 ? [] : (require("./messaging.ts") as typeof import("./messaging.ts")).arriveAll(ids);
   try {
     const data = deserializeForWorker(String(init.data));
-    const event = new ExtendableMessageEvent("message", { origin, source });
+    const event = new ExtendableMessageEvent("message", { origin, source, ports });
     setMessageData(receivedMessage(event), data);
     return event;
   } catch {

@@ -184,7 +184,7 @@ export function installGlobal(): void {
   defineOperations(globalThis, ownOperations);
   defineProperty(globalThis, "console", { value: console, writable: true, enumerable: false, configurable: true });
   // R6
-  defineEventHandlers(globalThis, ["install", "activate", "fetch", "message", "messageerror", "sync", "periodicsync"]);
+  defineEventHandlers(globalThis, ["install", "activate", "fetch", "message", "messageerror", "sync", "periodicsync", "push", "notificationclick", "notificationclose"]);
   defineEventHandlers(WorkerGlobalScope.prototype, ["error", "unhandledrejection", "rejectionhandled", "online", "offline", "languagechange"]);
   installWebView();
   setErrorDispatcher((error, message) => {

@@ -121,19 +121,36 @@ interface Host {
   clientsOpenWindow(id: number, url: string): void;
   registrationUpdate(id: number): void;
   registrationUnregister(id: number): void; // value: boolean
-  /** data: from `cloneToText`. Fire and forget, in order. */
-  postMessageToClient(clientId: string, data: Json): void;
+  /** data: from `cloneToText`; ports: array of the numbers of ports that go with it. Fire and forget, in order. */
+  postMessageToClient(clientId: string, data: Json, ports: Json): void;
+  /** The permission of the origin, as the host knows it at this moment. */
+  notificationPermission(): "granted" | "denied" | "prompt";
+  /** record: the `Options` of notifications.ts. Durable when it returns; throws {name, message, hostError: true}. */
+  notificationShow(record: Json): void;
+  /** Those of this registration: array of {id, options}. */
+  notificationList(): Json;
+  notificationClose(id: number): void;
   /** Web Locks: what becomes of the request is told by `hooks.lockTold`; throws {name, message, hostError: true}. */
   lockRequest(id: number, name: Json, exclusive: boolean, manner: "wait" | "ifAvailable" | "steal"): void;
   /** Releases a lock, or gives up a request. */
   lockRelease(id: number): void;
   /** A LockManagerSnapshot. */
   lockQuery(): Json;
+  /** Two ports of the host that are the ends of one channel, as an array; throws {name, message, hostError: true}. Ports are the
+   *  host's if their two ends are not in one worker; see messaging.ts. */
+  portChannel(): Json;
+  /** Sends a message through a port; the ports are gone from here. */
+  portPost(port: number, data: Json, ports: Json): void;
+  /** From now on `hooks.portMessage` tells what comes. */
+  portStart(port: number): void;
+  /** The opposite. */
+  portStop(port: number): void;
+  portClose(port: number): void;
   /** From now on this worker hears `hooks.broadcast`. */
   broadcastOpen(): void;
-  /** To every other running worker of the origin that has a BroadcastChannel. */
+  /** To every other running worker of the origin that has a BroadcastChannel, and to its pages. */
   broadcast(name: Json, data: Json): void;
-  postMessageToWorker(workerId: number, data: Json): void;
+  postMessageToWorker(workerId: number, data: Json, ports: Json): void;
   /** null leaves a part as it is. Ends with `settled`. */
   navigationPreloadSet(id: number, enabled: boolean | null, header: string | null): void;
   /** {enabled, headerValue} */
@@ -233,9 +250,10 @@ interface Hooks {
 
   /** Event types with at least one listener (read after the first evaluation). */
   listenedTypes(): Json;
-  /** Dispatches a trusted event. `type`: install, activate, sync, periodicsync, message, messageerror, fetch. `init` by type:
+  /** Dispatches a trusted event. `type`: install, activate, sync, periodicsync, message, messageerror, push, notificationclick,
+   *  notificationclose, fetch. `init` by type: push {} with its data as body; notificationclick and notificationclose {notification: {id, options}, action};
    *  sync {tag, lastChance, registration?}; periodicsync {tag, registration?}, where the registration is as syncRegistrations gives
-   *  it, and there only if the host has switched the older explainer's options on; message {data, origin, source: ClientInfo | {workerId, scriptUrl, state} | null};
+   *  it, and there only if the host has switched the older explainer's options on; message {data, ports, origin, source: ClientInfo | {workerId, scriptUrl, state} | null};
    *  fetch {method, url, headers, mode, credentials, redirect, referrer, destination, cache, clientId, resultingClientId, streams, preloads} with body; with `streams` it comes in parts: `eventBodyAdopt`. */
   dispatch(id: number, type: string, init: Json, body: ArrayBuffer | null): void;
   /** The time limit of an event has passed: set its timed-out flag (R89). */
@@ -246,6 +264,10 @@ interface Hooks {
   /** A permission of the origin changed (R134). */
   permissionChanged(name: string, state: "granted" | "denied" | "prompt"): void;
   lockTold(id: number, verdict: "granted" | "unavailable" | "aborted" | "stolen"): void;
+  /** A message for a port, with the numbers of the ports that came with it. */
+  portMessage(id: number, data: Json, ports: Json): void;
+  /** The other end of a port is gone. */
+  portClosed(id: number): void;
   /** A message for the BroadcastChannels of that name. */
   broadcast(name: Json, data: Json): void;
   /** A message of the host program for `chrome.webview` (R221). */

@@ -97,6 +97,10 @@ for (const name of ["FileReader", "ProgressEvent"] as const) exposeLazily(name, 
 exposeLazily("URLPattern", () => (require("./url-pattern.ts") as typeof import("./url-pattern.ts")).URLPattern);
 const messaging = (): typeof import("./messaging.ts") => require("./messaging.ts") as typeof import("./messaging.ts");
 for (const name of ["BroadcastChannel", "MessageChannel", "MessagePort"] as const) exposeLazily(name, () => messaging()[name]);
+const notifications = (): typeof import("./notifications.ts") => require("./notifications.ts") as typeof import("./notifications.ts");
+for (const name of ["Notification", "NotificationEvent"] as const) exposeLazily(name, () => notifications()[name]);
+const push = (): typeof import("./push.ts") => require("./push.ts") as typeof import("./push.ts");
+for (const name of ["PushEvent", "PushManager", "PushMessageData"] as const) exposeLazily(name, () => push()[name]);
 const locks = (): typeof import("./locks.ts") => require("./locks.ts") as typeof import("./locks.ts");
 for (const name of ["Lock", "LockManager"] as const) exposeLazily(name, () => locks()[name]);
 const timing = (): typeof import("./user-timing.ts") => require("./user-timing.ts") as typeof import("./user-timing.ts");
@@ -116,7 +120,7 @@ global.installGlobal();
 host.connect({
   timer: runHook(timerFired),
   settled: runHook(operationSettled),
-  cryptoSettled: runHook((...result) => subtle().cryptoSettled(...result)),
+  cryptoSettled: runHook((id, error, info, first, second) => subtle().cryptoSettled(id, error, info, first, second)),
   fetchHead: runHook(fetching.fetchHead),
   fetchFailed: runHook(fetching.fetchFailed),
   fetchOver: runHook(fetching.fetchOver),
@@ -129,6 +133,8 @@ host.connect({
   registrationChanged: runHook(registration.registrationChanged),
   onLineChanged: runHook(navigator.onLineChanged),
   permissionChanged: runHook(permissions.permissionChanged),
+  portMessage: runHook((id, data, ports) => messaging().portMessage(id, data, ports)),
+  portClosed: runHook((id) => messaging().portClosed(id)),
   broadcast: runHook((name, data) => messaging().broadcastReceived(name, data)),
   lockTold: runHook((id, verdict) => locks().lockTold(id, verdict)),
   webMessage: runHook(webview.webMessage),

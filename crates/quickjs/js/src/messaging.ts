@@ -1,8 +1,9 @@
 // MessageChannel, MessagePort and BroadcastChannel (HTML, sections 9.4 and 9.5).
 
 import { facts, host, jsonParse, jsonStringify } from "./boundary.ts";
-import { eventState, MessageEvent, setMessageData } from "./event.ts";
+import { Event, eventState, MessageEvent, setMessageData } from "./event.ts";
 import { defineEventHandlers, dispatch, EventTarget } from "./event-target.ts";
+import { callHost } from "./operations.ts";
 import { deserializeForWorker, serializeForPosting } from "./structured-clone.ts";
 import { queueTask } from "./timers.ts";
 import { defineInterface, internal, isObject, requireArguments, requireInternal, toDictionary, toDOMString, toSequence } from "./webidl.ts";
@@ -14,13 +15,21 @@ interface Message {
 
 /** One end of a channel. A port that is transferred hands it on to the port that takes its place. */
 interface End {
-  /** The other end; null once either was closed. */
+  /** The other end, if it is in this worker; null once either was closed. */
   peer: End | null;
+  /** The host's number of the port, if the other end is, or was, somewhere else. */
+  remote: number | null;
   /** The port that has this end now. */
   port: MessagePort;
   waiting: Message[];
   started: boolean;
+  closed: boolean;
 }
+
+const newEnd = (port: MessagePort, remote: number | null): End => ({ peer: null, remote, port, waiting: [], started: false, closed: false });
+
+/** The ends whose other end is somewhere else, by the host's number. */
+const remoteEnds = new Map<number, End>();
 
 let takeEnd: (port: MessagePort) => End | null;
 let giveEnd: (port: MessagePort, end: End) => void;
@@ -56,6 +65,10 @@ export class MessagePort extends EventTarget {
     const { ports, buffers } = splitTransfer(options);
     if (ports.includes(this)) throw new DOMException("MessagePort.postMessage: a port cannot be sent through itself", "DataCloneError");
     const text = serializeForPosting(message, { transfer: buffers });
+    if (end?.remote != null) {
+      host.portPost(end.remote, text, jsonStringify(ports.map(sendAway)));
+      return;
+    }
     const peer = end?.peer ?? null;
     // A port that is sent to its own other end goes nowhere, and takes the channel with it.
     const isLost = ports.some((port) => endOf(port) !== null && endOf(port) === peer);
@@ -69,6 +82,7 @@ export class MessagePort extends EventTarget {
     if (end === null || end.started) return;
     end.started = true;
     for (let i = end.waiting.length; i > 0; i -= 1) queueTask(() => deliverNext(end));
+    if (end.remote !== null) host.portStart(end.remote);
   }
   close(): void {
     const end = this.#end;
@@ -76,6 +90,11 @@ export class MessagePort extends EventTarget {
     if (end.peer !== null) end.peer.peer = null;
     end.peer = null;
     end.waiting = [];
+    end.closed = true;
+    if (end.remote === null) return;
+    remoteEnds.delete(end.remote);
+    host.portClose(end.remote);
+    end.remote = null;
   }
   get onmessage(): object | null {
     return Reflect.apply(handler.get as () => object | null, this, []) as object | null;
@@ -106,15 +125,78 @@ function splitTransfer(options: unknown): { ports: MessagePort[]; buffers: unkno
   return { ports, buffers: list.filter((item) => !isMessagePort(item)) };
 }
 
-/** The port that takes the place of one that is transferred: not started, with what waited. */
+/** A message for somebody outside of this worker: its text, and the host's numbers of its ports as JSON. */
+export function serializeForElsewhere(message: unknown, options: unknown): [string, string] {
+  const { ports, buffers } = splitTransfer(options);
+  const text = serializeForPosting(message, { transfer: buffers });
+  return [text, jsonStringify(ports.map(sendAway))];
+}
+
+/** The port that takes the place of one that is transferred inside this worker: not started, with what waited. */
 function transferPort(port: MessagePort): MessagePort {
   const moved = new MessagePort(internal);
   const end = takeEnd(port);
   if (end !== null) {
+    if (end.started && end.remote !== null) host.portStop(end.remote);
     end.started = false;
     giveEnd(moved, end);
   }
   return moved;
+}
+
+/** Takes a port out of this worker; gives the number under which the host sends it on. What waited goes with it. */
+function sendAway(port: MessagePort): number {
+  const end = takeEnd(port) as End;
+  if (end.remote !== null) {
+    remoteEnds.delete(end.remote);
+    return end.remote;
+  }
+  const [near, far] = jsonParse(callHost(() => host.portChannel())) as [number, number];
+  for (const { text, ports } of end.waiting) host.portPost(near, text, jsonStringify(ports.map(sendAway)));
+  if (end.peer === null) {
+    host.portClose(near);
+  } else {
+    const { peer } = end;
+    peer.peer = null;
+    peer.remote = near;
+    remoteEnds.set(near, peer);
+    if (peer.started) host.portStart(near);
+  }
+  return far;
+}
+
+/** The port for one that came from somewhere else. */
+function arrive(id: number): MessagePort {
+  const port = new MessagePort(internal);
+  const end = newEnd(port, id);
+  giveEnd(port, end);
+  remoteEnds.set(id, end);
+  return port;
+}
+
+/** The ports for those that came with a message. */
+export function arriveAll(ids: readonly number[]): MessagePort[] {
+  return ids.map(arrive);
+}
+
+/** The `portMessage` hook. */
+export function portMessage(id: number, text: string, ids: string): void {
+  const ports = arriveAll(jsonParse(ids) as number[]);
+  const end = remoteEnds.get(id);
+  if (end === undefined) return;
+  // It was on its way when the port was transferred inside this worker.
+  if (end.started) fireMessage(end.port, text, "", ports);
+  else end.waiting.push({ text, ports });
+}
+
+/** The `portClosed` hook: the other end is gone. */
+export function portClosed(id: number): void {
+  const end = remoteEnds.get(id);
+  if (end === undefined || end.closed) return;
+  end.closed = true;
+  const event = new Event("close");
+  eventState(event).trusted = true;
+  dispatch(end.port, event);
 }
 
 function deliverNext(end: End): void {
@@ -141,8 +223,7 @@ export class MessageChannel {
   #port2 = new MessagePort(internal);
 
   constructor() {
-    const make = (port: MessagePort): End => ({ peer: null, port, waiting: [], started: false });
-    const [one, two] = [make(this.#port1), make(this.#port2)];
+    const [one, two] = [newEnd(this.#port1, null), newEnd(this.#port2, null)];
     one.peer = two;
     two.peer = one;
     giveEnd(this.#port1, one);
@@ -202,7 +283,7 @@ function deliver(channel: BroadcastChannel, name: string, text: string): void {
   if (isOpenAs(channel, name)) fireMessage(channel, text, facts.origin, []);
 }
 
-/** The `broadcast` hook: a message of another worker of the origin. */
+/** The `broadcast` hook: a message of another worker of the origin, or of a page. */
 export function broadcastReceived(nameText: string, text: string): void {
   const name = jsonParse(nameText) as string;
   // Channels that a listener opens now hear the next message.

@@ -4,8 +4,10 @@ import { Event, eventState } from "./event.ts";
 import { defineEventHandlers, dispatch, EventTarget } from "./event-target.ts";
 import { facts, host, jsonParse } from "./boundary.ts";
 import { NavigationPreloadManager } from "./navigation-preload.ts";
+import type { Notification } from "./notifications.ts";
 import { startOperation } from "./operations.ts";
-import { serializeForPosting } from "./structured-clone.ts";
+import type { PushManager } from "./push.ts";
+import { serializeForElsewhere } from "./structured-clone.ts";
 import { PeriodicSyncManager, SyncManager } from "./sync-manager.ts";
 import { defineInterface, internal, requireArguments, requireInternal } from "./webidl.ts";
 
@@ -44,7 +46,8 @@ export class ServiceWorker extends EventTarget {
   postMessage(message: unknown, options: unknown = undefined): void {
     const { id } = this.#record;
     requireArguments(arguments.length, 1, "ServiceWorker.postMessage");
-    host.postMessageToWorker(id, serializeForPosting(message, options));
+    const [text, ports] = serializeForElsewhere(message, options);
+    host.postMessageToWorker(id, text, ports);
   }
 }
 defineInterface(ServiceWorker, "ServiceWorker");
@@ -85,6 +88,7 @@ export class ServiceWorkerRegistration extends EventTarget {
   #sync: SyncManager | null = null;
   #periodicSync: PeriodicSyncManager | null = null;
   #navigationPreload: NavigationPreloadManager | null = null;
+  #pushManager: PushManager | null = null;
 
   constructor(token: unknown = undefined) {
     requireInternal(token);
@@ -125,6 +129,19 @@ export class ServiceWorkerRegistration extends EventTarget {
   get navigationPreload(): NavigationPreloadManager {
     this.#navigationPreload ??= new NavigationPreloadManager(internal);
     return this.#navigationPreload;
+  }
+  async showNotification(title: string, options: unknown = undefined): Promise<undefined> {
+    void this.#sync;
+    requireArguments(arguments.length, 1, "ServiceWorkerRegistration.showNotification");
+    return await (require("./notifications.ts") as typeof import("./notifications.ts")).showNotification(title, options);
+  }
+  async getNotifications(filter: unknown = undefined): Promise<Notification[]> {
+    void this.#sync;
+    return (require("./notifications.ts") as typeof import("./notifications.ts")).getNotifications(filter);
+  }
+  get pushManager(): PushManager {
+    this.#pushManager ??= (require("./push.ts") as typeof import("./push.ts")).makePushManager();
+    return this.#pushManager;
   }
   /** R3: the same object on every read. */
   get sync(): SyncManager {

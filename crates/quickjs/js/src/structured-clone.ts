@@ -59,6 +59,13 @@ export function serializeForPosting(message: unknown, options: unknown): string 
   return text;
 }
 
+/** The same for somebody outside of this worker, with the host's numbers of the ports that are transferred, as JSON. */
+export function serializeForElsewhere(message: unknown, options: unknown): [string, string] {
+  // Without a transfer list there are no ports, and their part of the layer is not needed.
+  if (options === undefined || options === null) return [serializeForPosting(message, undefined), "[]"];
+  return (require("./messaging.ts") as typeof import("./messaging.ts")).serializeForElsewhere(message, options);
+}
+
 /** The value of a message that another party serialised. */
 export function deserializeForWorker(text: string): unknown {
   return host.cloneFromText(text);

@@ -33,7 +33,8 @@ export function runHook<A extends unknown[]>(body: (...args: A) => void): (...ar
     const outer = insideHook;
     insideHook = true;
     try {
-      body(...args);
+      // Spreading would ask the script's iterator of arrays.
+      apply(body, undefined, args);
     } catch (error) {
       reportException(error);
     } finally {

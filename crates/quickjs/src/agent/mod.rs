@@ -15,7 +15,7 @@ mod watchdog;
 
 pub use console::{ConsoleLevel, ConsoleLine};
 pub(crate) use limits::StopReason;
-pub(crate) use task::{EventDone, EventKind, EventOutcome, EventTask, Task};
+pub(crate) use task::{EventDone, EventKind, EventOutcome, EventTask, HostError, Task};
 pub(crate) use watchdog::Watchdog;
 
 use crate::WorkerType;

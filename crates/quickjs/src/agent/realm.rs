@@ -8,6 +8,7 @@ use super::traffic::Traffic;
 use super::{Run, Worker};
 use crate::clock::Moment;
 use crate::fetch_event::FetchResponder;
+use crate::ports::{PortHolder, PortNotice};
 use crate::script::CloneTools;
 use crate::shared::Shared;
 use rquickjs::{Object, Persistent, Value};
@@ -43,6 +44,8 @@ pub(crate) struct Realm {
     /// A script has made a transaction, which becomes inactive when the microtasks have run.
     pub(crate) wants_clean_up: Cell<bool>,
     pub(crate) crypto: super::host::CryptoQueue,
+    /// Ports whose other ends are somewhere else.
+    pub(crate) ports: PortHolder,
     pub(crate) lock_owner: super::host::LockOwner,
     /// The main module is being linked: the engine may ask for its imports.
     pub(crate) links_modules: Cell<bool>,
@@ -62,6 +65,20 @@ pub(crate) struct RunningEvent {
 pub(crate) struct Rejection {
     pub(crate) promise: Persistent<Value<'static>>,
     pub(crate) reason: Persistent<Value<'static>>,
+}
+
+/// What comes for the ports of a run becomes its tasks; what it can hold is limited like its other messages.
+fn hold_ports(shared: &Shared, run: &Arc<Run>) -> PortHolder {
+    let (run, waiting_max) = (run.clone(), shared.config.queued_messages_max);
+    shared.ports.holder(move |notice| {
+        let task = match notice {
+            PortNotice::Message { .. } if run.queue.messages() >= waiting_max => return,
+            PortNotice::Message { port, message } => Task::PortMessage { port, message },
+            PortNotice::Closed { port } => Task::PortClosed(port),
+        };
+        // A run that is over has no ports any more.
+        let _ = run.queue.push(task);
+    })
 }
 
 impl Realm {
@@ -95,6 +112,7 @@ impl Realm {
             next_id: Cell::new(1),
             wants_clean_up: Cell::new(false),
             links_modules: Cell::new(false),
+            ports: hold_ports(shared, run),
             lock_owner: super::host::LockOwner::new(shared),
             crypto: super::host::CryptoQueue::default(),
             idle_since: Cell::new(shared.time.now()),

@@ -7,6 +7,9 @@ use crate::clock::{Moment, Time};
 use crate::crypto::Output;
 use crate::fetch_event::FetchResponder;
 use crate::lifecycle::Preload;
+use crate::notifications::Notification;
+use crate::ports::{PortId, PostedMessage};
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -46,7 +49,11 @@ pub(crate) enum Task {
     PermissionChanged(PermissionName, PermissionState),
     /// What becomes of a request for a lock.
     Lock { id: u32, verdict: &'static str },
-    /// A message of another worker for the BroadcastChannels of that name (as JSON).
+    /// A message for a port of this worker.
+    PortMessage { port: PortId, message: PostedMessage },
+    /// The other end of a port is gone.
+    PortClosed(PortId),
+    /// A message of another worker or a page for the BroadcastChannels of that name (as JSON).
     Broadcast { name: String, data: String },
     /// A message of the host program for `chrome.webview`, as JSON (R221).
     WebMessage(String),
@@ -62,6 +69,7 @@ impl Task {
             | Task::RegistrationChanged(text)
             | Task::WebMessage(text) => text.len(),
             Task::Broadcast { data, .. } => data.len(),
+            Task::PortMessage { message, .. } => message.data.len(),
             Task::Event(event) => event.kind.weight(),
             _ => 0,
         }
@@ -113,8 +121,19 @@ pub(crate) enum EventKind {
         registration: Option<String>,
     },
     Message {
-        data: String,
+        message: PostedMessage,
         source: MessageSource,
+    },
+    /// A message of the host's push service, or whatever the host uses as one.
+    Push {
+        data: Option<Bytes>,
+    },
+    NotificationClick {
+        notification: Box<Notification>,
+        action: String,
+    },
+    NotificationClose {
+        notification: Box<Notification>,
     },
     Fetch {
         request: Box<crate::FetchEventRequest>,
@@ -133,6 +152,9 @@ impl EventKind {
             EventKind::Sync { .. } => "sync",
             EventKind::PeriodicSync { .. } => "periodicsync",
             EventKind::Message { .. } => "message",
+            EventKind::Push { .. } => "push",
+            EventKind::NotificationClick { .. } => "notificationclick",
+            EventKind::NotificationClose { .. } => "notificationclose",
             EventKind::Fetch { .. } => "fetch",
         }
     }
@@ -140,7 +162,10 @@ impl EventKind {
     /// Bytes that it holds outside of the worker's heap.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            EventKind::Message { data, .. } => data.len(),
+            EventKind::Message { message, .. } => message.data.len(),
+            EventKind::Push { data } => data.as_ref().map_or(0, Bytes::len),
+            EventKind::NotificationClick { notification, .. }
+            | EventKind::NotificationClose { notification } => notification.options.data.len(),
             EventKind::Fetch { request, .. } => request.body.bytes_at_hand(),
             _ => 0,
         }
@@ -148,7 +173,7 @@ impl EventKind {
 
     /// Functional events survive the end of a worker (R152); messages do not.
     pub(crate) fn is_functional(&self) -> bool {
-        matches!(self, EventKind::Sync { .. } | EventKind::PeriodicSync { .. } | EventKind::Fetch { .. })
+        !matches!(self, EventKind::Install | EventKind::Activate | EventKind::Message { .. })
     }
 }
 
@@ -407,7 +432,7 @@ impl TaskQueue {
 
 impl Inner {
     fn count(&mut self, task: &Task, change: isize) {
-        if matches!(task, Task::Broadcast { .. }) {
+        if matches!(task, Task::Broadcast { .. } | Task::PortMessage { .. }) {
             self.messages = self.messages.saturating_add_signed(change);
         }
         let weight = task.weight();

@@ -1,7 +1,7 @@
 //! The thread of a running worker: start, event loop, end.
 
 use super::console::ConsoleLevel;
-use super::host;
+use super::host::{self, adopt_ports, notification_json};
 use super::limits::{StopReason, Watch};
 use super::modules;
 use super::realm::{Realm, Rejection, RunningEvent};
@@ -439,6 +439,11 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
             hooks.get("permissionChanged")?.call((name.as_str(), state.as_str()))
         }
         Task::Lock { id, verdict } => hooks.get("lockTold")?.call((id, verdict)),
+        Task::PortMessage { port, message } => {
+            let (data, ports) = adopt_ports(realm, message);
+            hooks.get("portMessage")?.call((port.0, data, serde_json::json!(ports).to_string()))
+        }
+        Task::PortClosed(port) => hooks.get("portClosed")?.call((port.0,)),
         Task::Broadcast { name, data } => hooks.get("broadcast")?.call((name, data)),
         Task::WebMessage(json) => hooks.get("webMessage")?.call((json,)),
     }
@@ -508,12 +513,24 @@ fn init_of(realm: &Rc<Realm>, id: u32, kind: EventKind) -> Init {
             let (tag, registration) = (json::tag(&tag), registration.unwrap_or_else(|| "null".to_owned()));
             (format!("{{\"tag\":{tag},\"registration\":{registration}}}"), None, None)
         }
-        EventKind::Message { data, source } => {
+        EventKind::Message { message, source } => {
+            let (data, ports) = adopt_ports(realm, message);
             let init = serde_json::json!({
                 "data": data,
+                "ports": ports,
                 "origin": realm.worker.storage_key.origin(),
                 "source": message_source_json(&source),
             });
+            (init.to_string(), None, None)
+        }
+        EventKind::Push { data } => ("{}".to_owned(), data, None),
+        EventKind::NotificationClick { notification, action } => {
+            let init =
+                serde_json::json!({ "notification": notification_json(&notification), "action": action });
+            (init.to_string(), None, None)
+        }
+        EventKind::NotificationClose { notification } => {
+            let init = serde_json::json!({ "notification": notification_json(&notification), "action": "" });
             (init.to_string(), None, None)
         }
         EventKind::Fetch { mut request, preload, responder } => {

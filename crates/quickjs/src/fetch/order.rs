@@ -84,6 +84,11 @@ impl FetchOrder {
         }
     }
 
+    /// The cache mode `no-cache`: whoever has a stored answer on the way must ask again.
+    pub(crate) fn bypass_caches(&mut self) {
+        self.cache_headers = &[("cache-control", "max-age=0")];
+    }
+
     /// Sets the cache mode by its name (Fetch standard, "HTTP-network-or-cache fetch", steps 16 to 18). With no HTTP cache
     /// `default` and `force-cache` ask the server, `no-store` and `reload` also pass by the caches on the way, `no-cache`
     /// makes these ask again, and `only-if-cached` finds nothing.
@@ -99,7 +104,10 @@ impl FetchOrder {
             "default" | "" if own => &[("pragma", "no-cache"), ("cache-control", "no-cache")],
             "default" | "" | "force-cache" => &[],
             "no-store" | "reload" => &[("pragma", "no-cache"), ("cache-control", "no-cache")],
-            "no-cache" => &[("cache-control", "max-age=0")],
+            "no-cache" => {
+                self.bypass_caches();
+                return Ok(());
+            }
             "only-if-cached" => {
                 self.only_if_cached = true;
                 &[]

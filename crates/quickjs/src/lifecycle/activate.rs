@@ -34,10 +34,7 @@ impl Shared {
                 let id = worker.registration;
                 self.in_background("wakeworker-activate", move |shared| shared.try_activate(id));
             }
-            None if matches!(worker.state(), State::Activating | State::Activated | State::Installed) => {
-                worker.set_state(State::Redundant);
-                worker.retire();
-            }
+            None => self.try_clear(&worker.storage_key),
             _ => {}
         }
     }
@@ -52,6 +49,7 @@ impl Shared {
         for id in waiting {
             self.in_background("wakeworker-activate", move |shared| shared.try_activate(id));
         }
+        self.try_clear(key);
     }
 
     /// Try Activate: promotes the waiting worker if nothing holds the active one. Does not wait for the event.
@@ -168,6 +166,7 @@ impl Shared {
         for loser in losers {
             self.in_background("wakeworker-activate", move |shared| shared.try_activate(loser));
         }
+        self.try_clear(&worker.storage_key);
         Ok(())
     }
 }

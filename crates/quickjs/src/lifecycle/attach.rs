@@ -61,6 +61,7 @@ impl Shared {
         }
         // A row that cannot be removed now is found again at the next start.
         let _ = self.store.remove_registration(id);
-        self.lifecycle.emit(crate::emitter::LifecycleEvent::Unregistered(id));
+        self.forget_notifications(id);
+        self.tell_gone(id);
     }
 }

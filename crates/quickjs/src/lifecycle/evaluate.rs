@@ -1,6 +1,6 @@
 //! Evaluation of script files in one fresh service-worker global scope, for people and conformance suites.
 
-use super::{NavigationPreload, Registration};
+use super::{NavigationPreload, Registration, UpdateViaCache};
 use crate::agent::{EventDone, EventKind, EventOutcome, EventTask, StartError, State, Worker, lock};
 use crate::script::Script;
 use crate::shared::{Probe, Shared};
@@ -160,6 +160,7 @@ fn place_worker(
         .map_err(|error| format!("`{script_url}` has no directory: {error}"))?
         .to_string();
     let script_url = script_url.to_string();
+    shared.learn_notification_permission(host, key.clone());
     let id: WorkerRegistrationId = host
         .add_worker_registration(key.clone(), scope.clone(), script_url.clone())
         .wait()
@@ -177,22 +178,19 @@ fn place_worker(
         HashMap::new(),
         State::Parsed,
     ));
-    let mut registry = lock(&shared.registry);
-    registry.registrations.insert(
+    let registration = Registration {
         id,
-        Registration {
-            id,
-            storage_key: key.clone(),
-            scope,
-            update_via_cache: "imports".to_owned(),
-            navigation_preload: NavigationPreload::default(),
-            last_update_check: shared.time.wall(),
-            installing: Some(worker.clone()),
-            waiting: None,
-            active: None,
-        },
-    );
-    drop(registry);
+        storage_key: key.clone(),
+        scope,
+        update_via_cache: UpdateViaCache::default(),
+        navigation_preload: NavigationPreload::default(),
+        last_update_check: shared.time.wall(),
+        installing: Some(worker.clone()),
+        waiting: None,
+        active: None,
+    };
+    shared.store.put_registration(&registration.stored()).map_err(|failure| failure.message)?;
+    lock(&shared.registry).registrations.insert(id, registration);
     Ok((worker, host.open_client(key, FrameType::TopLevel)))
 }
 

@@ -196,9 +196,10 @@ impl Shared {
         }
         // Rows that cannot be removed now are dropped at the next start.
         let _ = self.store.remove_registration(id);
+        self.forget_notifications(id);
         if let Some(host) = self.host.get() {
             host.remove_worker_registration_then(id, |_| {});
         }
-        self.lifecycle.emit(crate::emitter::LifecycleEvent::Unregistered(id));
+        self.tell_gone(id);
     }
 }

@@ -12,11 +12,12 @@ mod unregister;
 mod update;
 
 pub use evaluate::{EvalOptions, EvalOutcome};
-pub use register::{RegisterJob, WorkerType};
+pub use register::{RegisterJob, UpdateViaCache, WorkerType};
 pub use scope::check_worker_urls;
 
 pub(crate) use job::Jobs;
-pub(crate) use preload::{NavigationPreload, Preload};
+pub use preload::NavigationPreload;
+pub(crate) use preload::Preload;
 
 use crate::agent::{State, Task, Worker, lock};
 use crate::emitter::{LifecycleEvent, RegistrationState, WorkerState};
@@ -32,6 +33,8 @@ use wakeworker_core::{StorageKey, Timestamp, WorkerId, WorkerRegistrationId};
 #[derive(Default)]
 pub(crate) struct Registry {
     registrations: BTreeMap<WorkerRegistrationId, Registration>,
+    /// Unregistered, with workers that clients still use or that have events to end.
+    leaving: BTreeMap<WorkerRegistrationId, Registration>,
     /// Removed in this process: the engine may still send an event that it chose before.
     removed: BTreeSet<WorkerRegistrationId>,
     jobs: Jobs,
@@ -42,7 +45,7 @@ pub(crate) struct Registration {
     id: WorkerRegistrationId,
     storage_key: StorageKey,
     scope: String,
-    update_via_cache: String,
+    update_via_cache: UpdateViaCache,
     navigation_preload: NavigationPreload,
     last_update_check: Timestamp,
     installing: Option<Arc<Worker>>,
@@ -50,12 +53,25 @@ pub(crate) struct Registration {
     active: Option<Arc<Worker>>,
 }
 
+/// A registration is stale after a day (service worker specification).
+const STALE_AFTER_MS: u64 = 86_400_000;
+
 impl Registry {
     /// Takes a registration out of the map.
     fn remove(&mut self, id: WorkerRegistrationId) -> Option<Registration> {
         let registration = self.registrations.remove(&id)?;
         self.removed.insert(id);
         Some(registration)
+    }
+
+    /// A registration, whether it is registered or leaving.
+    fn find(&self, id: WorkerRegistrationId) -> Option<&Registration> {
+        self.registrations.get(&id).or_else(|| self.leaving.get(&id))
+    }
+
+    /// The workers of all registrations, the leaving ones included.
+    fn workers(&self) -> impl Iterator<Item = &Arc<Worker>> {
+        self.registrations.values().chain(self.leaving.values()).flat_map(Registration::workers)
     }
 
     /// Reads the stored registrations. What was not installed when the process ended is dropped; a worker that was
@@ -67,7 +83,7 @@ impl Registry {
                 id: stored.id,
                 storage_key: stored.storage_key.clone(),
                 scope: stored.scope.clone(),
-                update_via_cache: stored.update_via_cache.clone(),
+                update_via_cache: stored.update_via_cache,
                 navigation_preload: stored.navigation_preload.clone(),
                 last_update_check: stored.last_update_check,
                 installing: None,
@@ -127,8 +143,26 @@ impl Registration {
         self.installing.as_ref().or(self.waiting.as_ref()).or(self.active.as_ref())
     }
 
+    /// Whether the last look for an update was more than a day ago.
+    fn is_stale(&self, now: Timestamp) -> bool {
+        now.ms_since(self.last_update_check) > STALE_AFTER_MS
+    }
+
     fn workers(&self) -> impl Iterator<Item = &Arc<Worker>> {
         [&self.installing, &self.waiting, &self.active].into_iter().flatten()
+    }
+
+    /// For the store, without the workers.
+    fn stored(&self) -> StoredRegistration {
+        StoredRegistration {
+            id: self.id,
+            storage_key: self.storage_key.clone(),
+            scope: self.scope.clone(),
+            update_via_cache: self.update_via_cache,
+            navigation_preload: self.navigation_preload.clone(),
+            last_update_check: self.last_update_check,
+            workers: Vec::new(),
+        }
     }
 
     fn state(&self) -> RegistrationState {
@@ -137,7 +171,7 @@ impl Registration {
             id: self.id,
             storage_key: self.storage_key.clone(),
             scope: self.scope.clone(),
-            update_via_cache: self.update_via_cache.clone(),
+            update_via_cache: self.update_via_cache,
             installing: slot(&self.installing),
             waiting: slot(&self.waiting),
             active: slot(&self.active),
@@ -161,7 +195,7 @@ fn state_json(state: &RegistrationState) -> String {
         "installing": slot(&state.installing),
         "waiting": slot(&state.waiting),
         "active": slot(&state.active),
-        "updateViaCache": state.update_via_cache,
+        "updateViaCache": state.update_via_cache.name(),
     })
     .to_string()
 }
@@ -239,6 +273,11 @@ impl Shared {
         lock(&self.registry).removed.contains(&id)
     }
 
+    /// Everybody who has a registration.
+    pub(crate) fn storage_keys(&self) -> BTreeSet<StorageKey> {
+        lock(&self.registry).registrations.values().map(|found| found.storage_key.clone()).collect()
+    }
+
     /// The registration with exactly this scope.
     fn find_scope(&self, key: &StorageKey, scope: &str) -> Option<WorkerRegistrationId> {
         let registry = lock(&self.registry);
@@ -251,20 +290,20 @@ impl Shared {
 
     /// A worker that is in some registration.
     pub(crate) fn worker(&self, id: WorkerId) -> Option<Arc<Worker>> {
-        lock(&self.registry)
-            .registrations
-            .values()
-            .flat_map(Registration::workers)
-            .find(|worker| worker.id == id)
-            .cloned()
+        lock(&self.registry).workers().find(|worker| worker.id == id).cloned()
     }
 
     pub(crate) fn active_worker(&self, id: WorkerRegistrationId) -> Option<Arc<Worker>> {
         self.look(id, |registration| registration.active.clone()).flatten()
     }
 
+    /// The worker that serves the pages that this registration controls, also after it was unregistered.
+    pub(crate) fn controlling_worker(&self, id: WorkerRegistrationId) -> Option<Arc<Worker>> {
+        lock(&self.registry).find(id).and_then(|found| found.active.clone())
+    }
+
     pub(crate) fn all_workers(&self) -> Vec<Arc<Worker>> {
-        lock(&self.registry).registrations.values().flat_map(Registration::workers).cloned().collect()
+        lock(&self.registry).workers().cloned().collect()
     }
 
     pub(crate) fn worker_state(&self, worker: &Worker) -> WorkerState {
@@ -273,7 +312,7 @@ impl Shared {
 
     /// `registrationState()` of a script.
     pub(crate) fn registration_json(&self, id: WorkerRegistrationId) -> String {
-        match self.registration(id) {
+        match lock(&self.registry).find(id).map(Registration::state) {
             Some(state) => state_json(&state),
             None => r#"{"installing":null,"waiting":null,"active":null}"#.to_owned(),
         }

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex};
 use url::Url;
 use wakeworker_core::WorkerRegistrationId;
 
-/// What a registration has set.
+/// What a registration has set for navigation preload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NavigationPreload {
-    pub(crate) enabled: bool,
+pub struct NavigationPreload {
+    /// Whether the request of a navigation is sent while its worker starts.
+    pub enabled: bool,
     /// The value of the `Service-Worker-Navigation-Preload` header.
-    pub(crate) header: String,
+    pub header: String,
 }
 
 impl Default for NavigationPreload {

@@ -1,12 +1,11 @@
 //! Register (service worker specification, "Start Register" and "Register").
 
-use super::job::{Done, Job};
+use super::job::{Done, JobKind};
 use super::update::Candidate;
 use super::{NavigationPreload, Registration, scope};
 use crate::agent::lock;
 use crate::error::RegisterWorkerError;
 use crate::shared::Shared;
-use crate::storage::StoredRegistration;
 use std::sync::Arc;
 use url::Url;
 use wakeworker_core::{RegisterError, StorageKey, WorkerRegistrationId};
@@ -22,8 +21,8 @@ pub struct RegisterJob {
     pub script_url: String,
     /// As the script gave it; `None` for the script's directory.
     pub scope: Option<String>,
-    /// `imports`, `all` or `none`.
-    pub update_via_cache: String,
+    /// Which scripts may come from an HTTP cache when the worker is updated.
+    pub update_via_cache: UpdateViaCache,
     /// A classic script or an ES module.
     pub worker_type: WorkerType,
 }
@@ -53,6 +52,36 @@ impl WorkerType {
     }
 }
 
+/// The update via cache mode of a registration. This runtime has no HTTP cache of its own, so it decides what requests for
+/// scripts say to the caches on the way; when the last look for an update was more than a day ago all are passed by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpdateViaCache {
+    /// Imported scripts may come from a cache, the main script may not.
+    #[default]
+    Imports,
+    /// Both may.
+    All,
+    /// Neither may.
+    None,
+}
+
+impl UpdateViaCache {
+    /// `imports`, `all` or `none`.
+    pub fn name(self) -> &'static str {
+        match self {
+            UpdateViaCache::Imports => "imports",
+            UpdateViaCache::All => "all",
+            UpdateViaCache::None => "none",
+        }
+    }
+
+    /// The mode of that name.
+    pub fn from_name(name: &str) -> Option<UpdateViaCache> {
+        let all = [UpdateViaCache::Imports, UpdateViaCache::All, UpdateViaCache::None];
+        all.into_iter().find(|found| found.name() == name)
+    }
+}
+
 /// A job whose URLs have been checked.
 #[derive(Clone, Debug)]
 pub(crate) struct RegisterOrder {
@@ -60,8 +89,21 @@ pub(crate) struct RegisterOrder {
     pub(super) script_url: Url,
     pub(super) scope: Url,
     pub(super) client_url: Url,
-    pub(super) update_via_cache: String,
+    pub(super) update_via_cache: UpdateViaCache,
     pub(super) worker_type: WorkerType,
+}
+
+impl RegisterOrder {
+    /// Service worker specification, "equivalent": the page does not matter.
+    pub(super) fn is_equivalent(&self, other: &RegisterOrder) -> bool {
+        let RegisterOrder { storage_key, script_url, scope, client_url: _, update_via_cache, worker_type } =
+            self;
+        *storage_key == other.storage_key
+            && *script_url == other.script_url
+            && *scope == other.scope
+            && *update_via_cache == other.update_via_cache
+            && *worker_type == other.worker_type
+    }
 }
 
 impl Shared {
@@ -70,7 +112,7 @@ impl Shared {
         match order(job) {
             Ok(order) => {
                 let (key, scope) = (order.storage_key.clone(), order.scope.to_string());
-                self.schedule(&key, &scope, Job::Register(Box::new(order), done));
+                self.schedule(&key, &scope, JobKind::Register(Box::new(order)), done);
             }
             Err(error) => done(Err(error)),
         }
@@ -94,6 +136,8 @@ impl Shared {
                 return done(Ok(state));
             }
         }
+        let now = self.time.wall();
+        let is_stale = existing.and_then(|id| self.look(id, |found| found.is_stale(now))) == Some(true);
         let candidate = Candidate {
             storage_key: order.storage_key.clone(),
             script_url: order.script_url.clone(),
@@ -101,6 +145,8 @@ impl Shared {
             scope: order.scope.clone(),
             referrer: order.client_url.to_string(),
             is_update: false,
+            update_via_cache: order.update_via_cache,
+            is_stale,
         };
         let newest = existing.and_then(|id| self.look(id, |found| found.newest().cloned())).flatten();
         let found = match self.fetch_candidate(&candidate, newest.as_deref()) {
@@ -114,7 +160,7 @@ impl Shared {
                 Err(error) => return done(Err(error)),
             },
         };
-        if let Err(error) = self.set_cache_mode(id, &order.update_via_cache) {
+        if let Err(error) = self.set_cache_mode(id, order.update_via_cache) {
             return done(Err(error));
         }
         match found {
@@ -124,11 +170,16 @@ impl Shared {
     }
 
     /// Set Registration: first in the engine, which gives the id, then in the store.
-    fn make_registration(&self, order: &RegisterOrder) -> Result<WorkerRegistrationId, RegisterWorkerError> {
+    fn make_registration(
+        self: &Arc<Shared>,
+        order: &RegisterOrder,
+    ) -> Result<WorkerRegistrationId, RegisterWorkerError> {
         let Some(host) = self.host.get() else {
             let message = "the runtime has no host yet; open the host with this runtime as its backend first";
             return Err(RegisterWorkerError::InvalidState(message.to_owned()));
         };
+        // Answered before the next question, so before the worker runs.
+        self.learn_notification_permission(host, order.storage_key.clone());
         let id = host
             .add_worker_registration(
                 order.storage_key.clone(),
@@ -141,7 +192,7 @@ impl Shared {
             id,
             storage_key: order.storage_key.clone(),
             scope: order.scope.to_string(),
-            update_via_cache: order.update_via_cache.clone(),
+            update_via_cache: order.update_via_cache,
             navigation_preload: NavigationPreload::default(),
             last_update_check: self.time.wall(),
             installing: None,
@@ -152,29 +203,20 @@ impl Shared {
         Ok(id)
     }
 
-    fn set_cache_mode(&self, id: WorkerRegistrationId, mode: &str) -> Result<(), RegisterWorkerError> {
+    fn set_cache_mode(
+        &self,
+        id: WorkerRegistrationId,
+        mode: UpdateViaCache,
+    ) -> Result<(), RegisterWorkerError> {
         let now = self.time.wall();
         let stored = {
             let mut registry = lock(&self.registry);
             let registration = registry.registrations.get_mut(&id).ok_or_else(gone)?;
-            registration.update_via_cache = mode.to_owned();
+            registration.update_via_cache = mode;
             registration.last_update_check = now;
-            stored(registration)
+            registration.stored()
         };
         self.store.put_registration(&stored).map_err(|failure| RegisterWorkerError::Storage(failure.message))
-    }
-}
-
-/// A registration for the store, without its workers.
-fn stored(registration: &Registration) -> StoredRegistration {
-    StoredRegistration {
-        id: registration.id,
-        storage_key: registration.storage_key.clone(),
-        scope: registration.scope.clone(),
-        update_via_cache: registration.update_via_cache.clone(),
-        navigation_preload: registration.navigation_preload.clone(),
-        last_update_check: registration.last_update_check,
-        workers: Vec::new(),
     }
 }
 
@@ -185,10 +227,6 @@ pub(super) fn gone() -> RegisterWorkerError {
 
 fn order(job: RegisterJob) -> Result<RegisterOrder, RegisterWorkerError> {
     let (script_url, scope) = scope::resolve(&job.client_url, &job.script_url, job.scope.as_deref())?;
-    if !matches!(job.update_via_cache.as_str(), "imports" | "all" | "none") {
-        let message = format!("updateViaCache `{}` must be `imports`, `all` or `none`", job.update_via_cache);
-        return Err(RegisterWorkerError::Type(message));
-    }
     scope::check_origins(&script_url, &scope, &job.client_url, job.storage_key.origin())?;
     Ok(RegisterOrder {
         storage_key: job.storage_key,

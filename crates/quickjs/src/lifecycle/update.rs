@@ -1,7 +1,7 @@
 //! Update: fetch the script, compare it byte by byte, and install what is new (R156; "Update").
 
-use super::job::{Done, Job};
-use super::register::gone;
+use super::job::{Done, JobKind};
+use super::register::{UpdateViaCache, gone};
 use super::scope;
 use crate::agent::host::fetch_import;
 use crate::agent::{State, Worker, lock};
@@ -25,6 +25,9 @@ pub(super) struct Candidate {
     pub(super) scope: Url,
     pub(super) referrer: String,
     pub(super) is_update: bool,
+    pub(super) update_via_cache: UpdateViaCache,
+    /// The last look for an update was long ago, so that no cache may answer this one.
+    pub(super) is_stale: bool,
 }
 
 /// The scripts of a new worker: its main script, and imports that an update check has fetched already.
@@ -36,12 +39,24 @@ pub(super) struct NewScripts {
 impl Shared {
     /// Looks for a new version of a registration's script.
     pub(crate) fn update(self: &Arc<Shared>, id: WorkerRegistrationId, done: Done) {
+        let now = self.time.wall();
+        let is_stale = self.look(id, |registration| registration.is_stale(now)) == Some(true);
+        self.schedule_update(id, is_stale, done);
+    }
+
+    fn schedule_update(self: &Arc<Shared>, id: WorkerRegistrationId, is_stale: bool, done: Done) {
         let name =
             self.look(id, |registration| (registration.storage_key.clone(), registration.scope.clone()));
         match name {
-            Some((key, scope)) => self.schedule(&key, &scope, Job::Update(id, done)),
+            Some((key, scope)) => self.schedule(&key, &scope, JobKind::Update { id, is_stale }, done),
             None => done(Err(gone())),
         }
+    }
+
+    /// Whether what a worker imports while it is installed must not come from a cache on the way.
+    pub(crate) fn bypasses_caches_for_imports(&self, id: WorkerRegistrationId) -> bool {
+        let mode = self.look(id, |registration| registration.update_via_cache);
+        mode == Some(UpdateViaCache::None)
     }
 
     /// `registration.update()` called by a worker: an installing one may not.
@@ -63,7 +78,7 @@ impl Shared {
         let due = {
             let mut registry = lock(&self.registry);
             let Some(registration) = registry.registrations.get_mut(&id) else { return };
-            let due = now.ms_since(registration.last_update_check) > STALE_AFTER_MS;
+            let due = registration.is_stale(now);
             if due {
                 // Set first, so that the events of the next seconds do not all look for an update.
                 registration.last_update_check = now;
@@ -72,12 +87,12 @@ impl Shared {
         };
         if due {
             // Nobody asked, so nobody hears the result; the console shows a failed evaluation.
-            self.update(id, Box::new(|_| {}));
+            self.schedule_update(id, true, Box::new(|_| {}));
         }
     }
 
     /// The Update algorithm for an existing registration, on the job's thread.
-    pub(super) fn run_update(self: &Arc<Shared>, id: WorkerRegistrationId, done: Done) {
+    pub(super) fn run_update(self: &Arc<Shared>, id: WorkerRegistrationId, is_stale: bool, done: Done) {
         let found = self.look(id, |registration| {
             let newest = registration.newest()?.clone();
             let candidate = Candidate {
@@ -87,6 +102,8 @@ impl Shared {
                 scope: Url::parse(&registration.scope).ok()?,
                 referrer: newest.script_url.clone(),
                 is_update: true,
+                update_via_cache: registration.update_via_cache,
+                is_stale,
             };
             Some((newest, candidate))
         });
@@ -122,13 +139,15 @@ impl Shared {
         let newest = newest.filter(|worker| {
             worker.script_url == candidate.script_url.as_str() && worker.worker_type == candidate.worker_type
         });
+        let bypasses = candidate.is_stale || candidate.update_via_cache == UpdateViaCache::None;
         let mut imports = HashMap::new();
         if let Some(newest) = newest {
             let mut changed = newest.main.first().is_none_or(|main| *main.source != *source);
             for old in newest.imports() {
                 let origin = candidate.storage_key.origin();
                 let kind = candidate.worker_type.into();
-                match fetch_import(self, origin, candidate.script_url.as_str(), &old.url, kind) {
+                let script_url = candidate.script_url.as_str();
+                match fetch_import(self, origin, script_url, &old.url, kind, bypasses) {
                     Ok(new) => {
                         changed |= new.source != old.source;
                         imports.insert(old.url.clone(), Arc::new(new));
@@ -151,11 +170,13 @@ impl Shared {
         let url = &candidate.script_url;
         let mut order = FetchOrder::get(url.clone(), candidate.storage_key.origin());
         order.headers.push(("service-worker".to_owned(), "script".to_owned()));
-        order.headers.push(("cache-control".to_owned(), "max-age=0".to_owned()));
         order.mode = Mode::SameOrigin;
         order.redirect = Redirect::Manual;
         order.referrer = candidate.referrer.clone();
         order.destination = "serviceworker";
+        if candidate.is_stale || candidate.update_via_cache != UpdateViaCache::All {
+            order.bypass_caches();
+        }
         let timeout = Duration::from_millis(self.config.start_duration_max_ms);
         let response = fetch_whole(&self.fetch, order, self.config.script_bytes_max, timeout)
             .map_err(RegisterWorkerError::Type)?;
@@ -186,6 +207,3 @@ impl Shared {
         Ok(mime::decode_script(&response.body))
     }
 }
-
-/// A registration is stale after a day (service worker specification).
-const STALE_AFTER_MS: u64 = 86_400_000;

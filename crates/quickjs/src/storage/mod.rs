@@ -1,6 +1,7 @@
 //! What the runtime keeps on disk: the workers' scripts and the caches here, IndexedDB through its own crate.
 
 mod caches;
+mod notifications;
 mod quota;
 mod usage;
 mod workers;

@@ -2,7 +2,7 @@
 
 use super::{RuntimeStorage, StorageFailure, open};
 use crate::lifecycle::NavigationPreload;
-use crate::{OpenError, WorkerType};
+use crate::{OpenError, UpdateViaCache, WorkerType};
 use rusqlite::{Connection, params};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wakeworker_core::{StorageKey, Timestamp, WorkerId, WorkerRegistrationId};
@@ -18,7 +18,7 @@ pub(crate) struct StoredRegistration {
     pub(crate) id: WorkerRegistrationId,
     pub(crate) storage_key: StorageKey,
     pub(crate) scope: String,
-    pub(crate) update_via_cache: String,
+    pub(crate) update_via_cache: UpdateViaCache,
     pub(crate) navigation_preload: NavigationPreload,
     pub(crate) last_update_check: Timestamp,
     pub(crate) workers: Vec<StoredWorker>,
@@ -47,7 +47,7 @@ impl WorkerStore {
         Ok(WorkerStore { connection: Mutex::new(open(storage, "workers.sqlite", MIGRATIONS)?) })
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -64,7 +64,8 @@ impl WorkerStore {
                     id: WorkerRegistrationId(row.get::<_, i64>(0)?.cast_unsigned()),
                     storage_key: StorageKey::from(row.get::<_, String>(1)?.as_str()),
                     scope: row.get(2)?,
-                    update_via_cache: row.get(3)?,
+                    update_via_cache: UpdateViaCache::from_name(&row.get::<_, String>(3)?)
+                        .unwrap_or_default(),
                     navigation_preload: NavigationPreload { enabled: row.get(5)?, header: row.get(6)? },
                     last_update_check: Timestamp(row.get(4)?),
                     workers: Vec::new(),
@@ -118,7 +119,7 @@ impl WorkerStore {
                 registration.id.0.cast_signed(),
                 registration.storage_key.as_str(),
                 registration.scope,
-                registration.update_via_cache,
+                registration.update_via_cache.name(),
                 registration.last_update_check.0,
             ],
         )?;
@@ -237,6 +238,14 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE worker_registration ADD COLUMN navigation_preload_enabled INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE worker_registration ADD COLUMN navigation_preload_header TEXT NOT NULL DEFAULT 'true';
 ",
+    "
+    CREATE TABLE notification (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        worker_registration INTEGER NOT NULL REFERENCES worker_registration (id) ON DELETE CASCADE,
+        options TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX notification_of_registration ON notification (worker_registration);
+",
 ];
 
 #[cfg(test)]
@@ -252,7 +261,7 @@ mod tests {
             id: WorkerRegistrationId(7),
             storage_key: StorageKey::first_party("https://a.example"),
             scope: "https://a.example/".into(),
-            update_via_cache: "imports".into(),
+            update_via_cache: UpdateViaCache::None,
             navigation_preload: NavigationPreload::default(),
             last_update_check: Timestamp(5),
             workers: Vec::new(),
@@ -273,6 +282,7 @@ mod tests {
         let store = WorkerStore::open(&storage).unwrap();
         let loaded = store.load().unwrap();
         assert_eq!(loaded.len(), 1);
+        assert_eq!(loaded[0].update_via_cache, UpdateViaCache::None);
         assert_eq!(loaded[0].workers[0].state, "activated");
         assert_eq!(loaded[0].workers[0].worker_type, WorkerType::Module);
         assert_eq!(loaded[0].workers[0].scripts[1].url, "https://a.example/b.js");

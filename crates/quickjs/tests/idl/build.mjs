@@ -1,5 +1,6 @@
 // Prints a script that defines `interfaces`: the shape that Web IDL gives to every interface of the specifications
-// below which a ServiceWorkerGlobalScope exposes. Partial interfaces and mixins are merged in.
+// below which a ServiceWorkerGlobalScope exposes. Partial interfaces and mixins are merged in. `node build.mjs window NAME…`
+// gives those with these names as a Window exposes them.
 
 import { parseAll } from "@webref/idl";
 
@@ -9,11 +10,13 @@ const SPECIFICATIONS = [
   "user-timing", "web-locks", "webcrypto", "webcrypto-secure-curves", "webidl", "websockets", "xhr",
 ];
 
-const GLOBALS = ["Worker", "ServiceWorker", "*"];
+const [scope, ...wanted] = process.argv.slice(2);
+const isWanted = (name) => scope !== "window" || wanted.includes(name);
+const GLOBALS = scope === "window" ? ["Window", "*"] : ["Worker", "ServiceWorker", "*"];
 
 const attributesOf = (node) => new Map((node.extAttrs ?? []).map((attribute) => [attribute.name, attribute]));
 
-/** Whether `[Exposed]` lets a service worker see it; without the attribute, what contains it decides. */
+/** Whether `[Exposed]` lets the scope see it; without the attribute, what contains it decides. */
 function isExposed(node, otherwise) {
   const exposed = attributesOf(node).get("Exposed");
   if (exposed === undefined) return otherwise;
@@ -82,7 +85,7 @@ for (const node of nodes) {
 
 const described = new Map();
 for (const node of nodes) {
-  if (node.type !== "interface" || node.partial || !isExposed(node, false)) continue;
+  if (node.type !== "interface" || node.partial || !isExposed(node, false) || !isWanted(node.name)) continue;
   const attributes = attributesOf(node);
   if (attributes.has("LegacyNoInterfaceObject")) continue;
   const constructors = node.members.filter(({ type }) => type === "constructor");

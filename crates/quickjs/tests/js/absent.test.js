@@ -17,7 +17,7 @@ test("no WebAssembly, no pixels, no sockets, no nested workers, no window", () =
     assertEquals(typeof self[name], "undefined", name);
     assert(!(name in self), name);
   }
-  assert(!("pushManager" in registration) && !("showNotification" in registration));
+  assert(!("PushSubscription" in self) && !("onpushsubscriptionchange" in self));
 });
 
 test("dynamic code is allowed, import() is not", async () => {

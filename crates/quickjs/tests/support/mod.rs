@@ -23,13 +23,16 @@ use wakeworker_core::{
     WorkerRegistrationId,
 };
 use wakeworker_quickjs::{
-    ClientInfo, Clients, HttpFetcher, LifecycleEvent, MessageSource, RegisterJob, RegisterWorkerError,
-    RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, WorkerState, WorkerType,
+    ClientInfo, Clients, HttpFetcher, LifecycleEvent, MessageSource, PostedMessage, RegisterJob,
+    RegisterWorkerError, RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, TransferredPort,
+    UpdateViaCache, WorkerState, WorkerType,
 };
 use wakeworker_structured_clone::{Token, Writer, describe};
 
 /// Nothing that a test waits for takes longer, unless it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// A profile with its server. The order of the fields is the order of their end: the host before the runtime.
 pub(crate) struct World {
@@ -100,6 +103,18 @@ impl World {
         }
     }
 
+    /// The same profile, with its last looks for updates so much longer ago, as if it had been away.
+    pub(crate) fn aged(self, by_ms: i64) -> World {
+        let (server, dir, connection) = (self.server.clone(), self.dir.clone(), self.network.connection());
+        let worker_store = dir.path().join("runtime/workers.sqlite");
+        drop(self);
+        let store = rusqlite::Connection::open(worker_store).unwrap();
+        let aged = "UPDATE worker_registration SET last_update_check_ms = last_update_check_ms - ?1";
+        assert_eq!(store.execute(aged, [by_ms]).unwrap(), 1);
+        drop(store);
+        World::open(server, dir, RuntimeConfig::default(), Config::default(), connection)
+    }
+
     /// Ends the process's part of the profile and opens it again, with the same connection.
     pub(crate) fn reopen(self) -> World {
         self.reopen_with(RuntimeConfig::default())
@@ -133,15 +148,22 @@ impl World {
         scope: Option<&str>,
         worker_type: WorkerType,
     ) -> Result<RegistrationState, RegisterWorkerError> {
-        let (sender, receiver) = channel();
-        let job = RegisterJob {
+        self.register_job(self.job(script, scope, worker_type))
+    }
+
+    pub(crate) fn job(&self, script: &str, scope: Option<&str>, worker_type: WorkerType) -> RegisterJob {
+        RegisterJob {
             storage_key: self.key(),
             client_url: self.server.url("/index.html"),
             script_url: script.to_owned(),
             scope: scope.map(str::to_owned),
-            update_via_cache: "imports".to_owned(),
+            update_via_cache: UpdateViaCache::Imports,
             worker_type,
-        };
+        }
+    }
+
+    pub(crate) fn register_job(&self, job: RegisterJob) -> Result<RegistrationState, RegisterWorkerError> {
+        let (sender, receiver) = channel();
         self.runtime.register(job, move |result| sender.send(result).unwrap());
         wait(&receiver)
     }
@@ -270,6 +292,10 @@ impl<T: Clone> Log<T> {
 pub(crate) struct FakeClients {
     pub(crate) pages: Mutex<Vec<ClientInfo>>,
     pub(crate) messages: Log<(String, String)>,
+    /// The ports that came with messages.
+    pub(crate) ports: Mutex<Vec<TransferredPort>>,
+    /// Names and data.
+    pub(crate) broadcasts: Log<(String, String)>,
 }
 
 impl FakeClients {
@@ -300,8 +326,13 @@ impl Clients for FakeClients {
         self.pages.lock().unwrap().clone()
     }
 
-    fn post_message(&self, client_id: &str, data: String, _: &WorkerState) {
-        self.messages.push((client_id.to_owned(), data));
+    fn post_message(&self, client_id: &str, message: PostedMessage, _: &WorkerState) {
+        self.messages.push((client_id.to_owned(), message.data.clone()));
+        self.ports.lock().unwrap().extend(message.ports);
+    }
+
+    fn broadcast(&self, _: &StorageKey, name: &str, data: &str) {
+        self.broadcasts.push((name.to_owned(), data.to_owned()));
     }
 
     fn set_controller(&self, client_id: &str, _: &RegistrationState, worker: &WorkerState) {

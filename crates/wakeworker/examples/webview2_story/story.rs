@@ -14,7 +14,7 @@ use wakeworker::store::MemoryStore;
 use wakeworker::{Host, ServiceWorkerRegistration, SyncRegistrationInfo};
 use wakeworker_quickjs::{
     AbortHandle, FetchRequest, Fetcher, NoClients, RegisterJob, ResponseHead, ResponseSink, Runtime,
-    RuntimeConfig, RuntimeStorage, WorkerType,
+    RuntimeConfig, RuntimeStorage, UpdateViaCache, WorkerType,
 };
 
 /// How each dispatched event ended, by tag, in the order of the dispatches.
@@ -174,7 +174,7 @@ fn page_registers(storage_key: StorageKey) -> Result<RegisterJob> {
         client_url: format!("{ORIGIN}/index.html").parse()?,
         script_url: "sw.js".to_owned(),
         scope: None,
-        update_via_cache: "imports".to_owned(),
+        update_via_cache: UpdateViaCache::Imports,
         worker_type: WorkerType::Classic,
     })
 }

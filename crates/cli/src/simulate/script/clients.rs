@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use url::Url;
 use wakeworker::core::{StorageKey, WorkerId};
-use wakeworker_quickjs::{ClientInfo, Clients, RegistrationState, WorkerState};
+use wakeworker_quickjs::{ClientInfo, Clients, PostedMessage, RegistrationState, WorkerState};
 
 /// The pages that are open.
 #[derive(Default)]
@@ -55,7 +55,7 @@ impl Clients for SimulatedClients {
     }
 
     /// The pages of a scenario have no scripts that could listen.
-    fn post_message(&self, _: &str, _: String, _: &WorkerState) {}
+    fn post_message(&self, _: &str, _: PostedMessage, _: &WorkerState) {}
 
     fn set_controller(&self, client_id: &str, _: &RegistrationState, worker: &WorkerState) {
         if let Some(page) = self.pages().iter_mut().find(|page| page.info.id == client_id) {

@@ -67,20 +67,22 @@ pub(crate) fn find_import(
     // The thread waits for a server here, which has a limit of its own.
     realm.run.pulse.set_waiting(true);
     let origin = realm.worker.storage_key.origin();
-    let fetched = fetch_import(&realm.shared, origin, &realm.worker.script_url, url, kind);
+    let bypasses = realm.shared.bypasses_caches_for_imports(realm.worker.registration);
+    let fetched = fetch_import(&realm.shared, origin, &realm.worker.script_url, url, kind, bypasses);
     realm.run.pulse.set_waiting(false);
     let script = Arc::new(fetched?);
     realm.worker.add_import(script.clone());
     Ok(script)
 }
 
-/// Fetches an imported script; the error is what the script sees.
+/// Fetches an imported script, past the caches on the way if `bypasses_caches`; the error is what the script sees.
 pub(crate) fn fetch_import(
     shared: &Arc<crate::shared::Shared>,
     origin: &str,
     referrer: &str,
     url: &str,
     kind: ScriptKind,
+    bypasses_caches: bool,
 ) -> std::result::Result<Script, HostError> {
     let network = |message: String| HostError::new("NetworkError", message);
     let parsed = Url::parse(url)
@@ -92,6 +94,9 @@ pub(crate) fn fetch_import(
     };
     order.referrer = referrer.to_owned();
     order.destination = "script";
+    if bypasses_caches {
+        order.bypass_caches();
+    }
     let timeout = Duration::from_millis(shared.config.start_duration_max_ms);
     let response =
         fetch_whole(&shared.fetch, order, shared.config.script_bytes_max, timeout).map_err(network)?;

@@ -11,6 +11,8 @@ mod fetch;
 mod imports;
 mod indexeddb;
 mod locks;
+mod notifications;
+mod ports;
 mod registration;
 mod sync;
 mod text;
@@ -21,6 +23,8 @@ pub(crate) use crypto::CryptoQueue;
 pub(crate) use fetch::begin_waiting_fetches;
 pub(crate) use imports::{ScriptKind, fetch_import, find_import};
 pub(crate) use locks::LockOwner;
+pub(crate) use notifications::notification_json;
+pub(crate) use ports::adopt_ports;
 pub(crate) use text::Decoder;
 
 use super::realm::Realm;
@@ -48,6 +52,8 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     codec::install(&host, realm)?;
     crypto::install(&host, realm)?;
     locks::install(&host, realm)?;
+    notifications::install(&host, realm)?;
+    ports::install(&host, realm)?;
     ctx.globals().set("__host", host.object)
 }
 

@@ -4,7 +4,9 @@ use super::super::Worker;
 use super::super::realm::Realm;
 use super::super::task::{EventDone, EventKind, EventTask, HostError};
 use super::HostObject;
+use super::ports::posted;
 use crate::clients::{ClientInfo, MessageSource};
+use crate::ports::PostedMessage;
 use crate::script::Text;
 use ::url::Url;
 use rquickjs::Result;
@@ -12,7 +14,6 @@ use rquickjs::function::Opt;
 use serde::Deserialize;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use wakeworker_core::WorkerId;
 
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
@@ -65,20 +66,8 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
     host.function("registrationState", move || state.shared.registration_json(state.worker.registration))?;
     let state = realm.clone();
-    host.function("postMessageToWorker", move |worker: u64, data: Text| {
-        post_to_worker(&state, WorkerId(worker), data.into_string());
-    })?;
-    let state = realm.clone();
-    host.function("broadcastOpen", move || state.run.hears_broadcasts.store(true, Ordering::Release))?;
-    let state = realm.clone();
-    host.function("broadcast", move |name: Text, data: Text| {
-        let (own, limit) = (&state.worker, state.shared.config.queued_messages_max);
-        let (name, data) = (name.into_string(), data.into_string());
-        for worker in state.shared.all_workers() {
-            if worker.storage_key == own.storage_key && worker.id != own.id {
-                worker.hear_broadcast(&name, &data, limit);
-            }
-        }
+    host.function("postMessageToWorker", move |worker: u64, data: Text, ports: Text| {
+        post_to_worker(&state, WorkerId(worker), posted(&state, data, ports));
     })?;
     let state = realm.clone();
     host.function("postWebMessage", move |json: Text| {
@@ -136,12 +125,13 @@ fn clients(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
         settle(opened.and_then(|client| to_json(&client)));
     })?;
     let state = realm.clone();
-    host.function("postMessageToClient", move |client: Text, data: Text| {
+    host.function("postMessageToClient", move |client: Text, data: Text, ports: Text| {
         let (client, source) = (client.into_string(), state.shared.worker_state(&state.worker));
+        let message = posted(&state, data, ports);
         // Whatever a script has made of its own heap: clients of other origins do not exist for it (R175).
         let own = state.shared.clients.match_all(&state.worker.storage_key);
         if own.iter().any(|known| known.id == client) {
-            state.shared.clients.post_message(&client, data.into_string(), &source);
+            state.shared.clients.post_message(&client, message, &source);
         }
     })
 }
@@ -161,13 +151,13 @@ fn match_all(realm: &Realm, options: &MatchOptions) -> Vec<ClientInfo> {
 }
 
 /// `ServiceWorker.postMessage` to another worker of the registration, or to itself; it starts if it is stopped.
-fn post_to_worker(realm: &Realm, target: WorkerId, data: String) {
+fn post_to_worker(realm: &Realm, target: WorkerId, message: PostedMessage) {
     // Workers of other origins do not exist for a script (R175).
     let own = |worker: &Arc<Worker>| worker.storage_key == realm.worker.storage_key;
     let Some(worker) = realm.shared.worker(target).filter(own) else { return };
     let source = MessageSource::Worker(realm.shared.worker_state(&realm.worker));
     let event = EventTask {
-        kind: EventKind::Message { data, source },
+        kind: EventKind::Message { message, source },
         done: EventDone::new(|_| {}),
         attempt: None,
         duration_max_ms: Some(realm.shared.config.event_duration_max_ms),
