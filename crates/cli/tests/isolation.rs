@@ -7,7 +7,6 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::io::{Read, Write};
 use support::{Page, Site, http};
 
 /// Keeps something everywhere it can, and tells everything that it can see.

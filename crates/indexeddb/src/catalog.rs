@@ -109,13 +109,14 @@ impl Catalog {
     /// Takes in databases that only their labels name, writes labels that are missing, and removes what has neither.
     fn compare_with_files(&self, dir: &Path) -> Result<Vec<String>, Error> {
         let unusable = |error: io::Error| Error::from_io(dir, &error);
+        // Before the rows: another process that makes a database now writes its row first, and its files after it.
+        let files = files_by_id(dir).map_err(unusable)?;
         let sqlite = self.sqlite();
         let mut known = sqlite
             .prepare("SELECT id, origin, name FROM database")?
             .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?
             .collect::<rusqlite::Result<HashMap<i64, (String, Vec<u8>)>>>()?;
         let mut taken_in = Vec::new();
-        let files = files_by_id(dir).map_err(unusable)?;
         if let Some(last) = files.keys().max() {
             never_again(&sqlite, *last)?;
         }
