@@ -185,10 +185,7 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
     if realm.shared.time.driven().is_some() {
         ctx.eval::<(), _>(VIRTUAL_TIME).map_err(|error| internal("virtual time", error))?;
     }
-    layer()
-        .bytecode(ctx)
-        .and_then(|code| run_bytecode(ctx, code))
-        .map_err(|error| internal("runtime layer", error))?;
+    run_bytecode(ctx, layer()).map_err(|error| internal("runtime layer", error))?;
     let hooks = realm.hooks.borrow_mut().take();
     let Some(hooks) = hooks else {
         return Err(StartError::Failed("the runtime layer did not connect".to_owned()));
