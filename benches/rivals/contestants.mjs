@@ -1,5 +1,5 @@
 // Who takes part, and how each is told to answer with the same trivial worker.
-import { existsSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -50,13 +50,41 @@ function installed(name, file) {
   }
 }
 
-/** @param {Name} name */
-export function sizeMib(name) {
+/**
+ * Says how to get a program that is not there.
+ * @param {Name} name
+ */
+export function requireProgram(name) {
   if (!existsSync(PROGRAMS[name])) {
     throw new Error(`${PROGRAMS[name]} does not exist; run \`cargo build --release --bin wakeworker\`, or set WAKEWORKER to the program`);
   }
-  return statSync(PROGRAMS[name]).size / (1 << 20);
 }
+
+/**
+ * The size of what is loaded of a program: debugging information, which some of them carry, does not count.
+ * @param {Name} name
+ */
+export function sizeMib(name) {
+  const file = openSync(PROGRAMS[name], "r");
+  try {
+    const head = Buffer.alloc(64);
+    readSync(file, head, 0, head.length, 0);
+    // ELF, 64 bits, little-endian: where the program headers are, how long each is and how many there are.
+    const [size, count] = [head.readUInt16LE(54), head.readUInt16LE(56)];
+    const headers = Buffer.alloc(size * count);
+    readSync(file, headers, 0, headers.length, Number(head.readBigUInt64LE(32)));
+    let bytes = 0;
+    for (let at = 0; at < headers.length; at += size) {
+      if (headers.readUInt32LE(at) === LOADED) bytes += Number(headers.readBigUInt64LE(at + 32));
+    }
+    return bytes / (1 << 20);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The type of a segment that is mapped when the program starts. */
+const LOADED = 1;
 
 /** A folder for what the contestants write. */
 export class Scratch {

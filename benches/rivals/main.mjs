@@ -4,7 +4,7 @@
 //
 // WAKEWORKER names another program than target/release/wakeworker. All load goes to 127.0.0.1.
 import { availableParallelism, loadavg } from "node:os";
-import { NAMES, PROGRAMS, Scratch, sizeMib } from "./contestants.mjs";
+import { NAMES, PROGRAMS, requireProgram, Scratch } from "./contestants.mjs";
 import { measureFurther } from "./further.mjs";
 import { runTime } from "./process.mjs";
 import { measureStarts } from "./start.mjs";
@@ -23,7 +23,7 @@ const has = (/** @type {string} */ part) => wanted.length === 0 || wanted.includ
 
 // Whoever is missing is missed now, not after some minutes.
 for (const name of NAMES) {
-  sizeMib(name);
+  requireProgram(name);
   runTime({ program: PROGRAMS[name], args: ["--version"] });
 }
 console.log(`${availableParallelism()} processors, load before: ${loadavg().map((load) => load.toFixed(1)).join(" ")}`);

@@ -54,7 +54,7 @@ export async function measureStarts(scratch, rounds) {
     ]),
   );
   table(
-    "The programs: size, and `--version` from start to end",
+    "The programs: size without debugging information, and `--version` from start to end",
     ["", "size MiB", "× ours", "run ms", "× ours"],
     NAMES.map((name, n) => [
       name,
