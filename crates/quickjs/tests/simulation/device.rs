@@ -65,7 +65,7 @@ impl Device {
         let url = Url::parse(ORIGIN).unwrap();
         let job = RegisterJob {
             storage_key: key(),
-            client_url: url.clone(),
+            client_url: url,
             script_url: "/sw.js".to_owned(),
             scope: None,
             update_via_cache: "none".to_owned(),
