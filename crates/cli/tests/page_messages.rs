@@ -45,7 +45,7 @@ async fn controlled(serve: &Serve) -> (Page, Value, Value) {
     let mut page = Page::open(serve, "/").await;
     let registration = page.activate("sw.js").await;
     let controller = page.wait_for(|m| m["type"] == "controller").await;
-    (page, registration, controller["controller"]["worker"]["id"].clone())
+    (page, json!(registration), controller["controller"]["worker"]["id"].clone())
 }
 
 async fn next_of_port(page: &mut Page, port: &Value) -> String {
