@@ -162,7 +162,7 @@ fn a_script_that_replaces_the_engines_methods_hurts_only_itself() {
     for (number, (_, script)) in scripts.iter().enumerate() {
         server.put(&format!("/{number}/sw.js"), Answer::script(script));
     }
-    let config = Config { event_duration_max_ms: 2_000, ..Config::default() };
+    let config = Config { event_duration_max_ms: 5_000, ..Config::default() };
     let world = World::with(server, RuntimeConfig::default(), config);
     let (neighbour, _) = world.activate("neighbour/sw.js");
     let mut said = Vec::new();
@@ -186,7 +186,7 @@ fn a_script_that_replaces_the_engines_methods_hurts_only_itself() {
                     reason: FailureReason::TimedOut | FailureReason::Terminated,
                     ..
                 } => {
-                    broken.insert(format!("{name}: {operation} never ends"));
+                    broken.insert(format!("{name}: {operation}"));
                 }
                 other => panic!("{name}: {operation} ended with {other:?}"),
             }
@@ -209,6 +209,5 @@ fn a_script_that_replaces_the_engines_methods_hurts_only_itself() {
     let known: BTreeSet<String> =
         text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
     let new: Vec<_> = broken.difference(&known).collect();
-    let mended: Vec<_> = known.difference(&broken).collect();
-    assert!(new.is_empty() && mended.is_empty(), "broken: {new:#?}\nmended: {mended:#?}");
+    assert!(new.is_empty(), "broken, and not known to be: {new:#?}");
 }

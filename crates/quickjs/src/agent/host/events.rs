@@ -25,7 +25,11 @@ fn ended(realm: &Realm, id: u32, handled: bool, rejection: Option<String>) {
     let Some(event) = realm.end_event(id) else { return };
     event.done.finish(match rejection {
         None => EventOutcome::Succeeded { handled },
-        Some(message) => EventOutcome::Rejected(message),
+        // What a script makes of the exception for exhausted memory is not why the event failed.
+        Some(message) => match realm.watch.verdict() {
+            Some(reason) => EventOutcome::Terminated(reason.text().to_owned()),
+            None => EventOutcome::Rejected(message),
+        },
     });
 }
 
