@@ -4,8 +4,8 @@ use crate::engine::Engine;
 use crate::entry::{Entry, Phase};
 use crate::schedule::{Gate, LaneKey};
 use crate::{
-    Conditions, Connection, NetworkCondition, Now, PeriodicDispatch, PermissionName, PowerCondition, Reason,
-    SyncKind, UnmetCondition, WorkerRegistrationId, periodic,
+    Conditions, Connection, ExtraInterval, NetworkCondition, Now, PeriodicDispatch, PermissionName,
+    PowerCondition, Reason, SyncKind, UnmetCondition, WorkerRegistrationId, periodic,
 };
 
 /// Calls `found` for each reason that keeps the entry from firing now. None found means that it may be fired.
@@ -88,6 +88,9 @@ pub(crate) fn of_worker(
         Some(_) => {}
     }
     let origin = engine.origin(storage_key);
+    if kind == SyncKind::PeriodicSync && origin.is_some_and(|origin| origin.extra == ExtraInterval::Never) {
+        found(Reason::Suspended); // R112, R113: retries as well
+    }
     if networked {
         if worker.emulated_offline > 0 {
             found(Reason::EmulatedOffline); // R241

@@ -3,8 +3,8 @@
 use crate::engine::Engine;
 use crate::entry::{Entry, Phase};
 use crate::{
-    AttemptId, ExtraInterval, Now, PermissionName, StorageKey, SyncRegistration, SyncRegistrationId,
-    SyncState, conditions,
+    AttemptId, ExtraInterval, Now, PermissionName, StorageKey, SyncKind, SyncRegistration,
+    SyncRegistrationId, SyncState, conditions,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -143,14 +143,16 @@ impl Engine {
 
 /// The specification's name for the state of an entry.
 fn state(engine: &Engine, entry: &Entry, storage_key: &StorageKey, now: Now) -> SyncState {
-    let suspended = || engine.origin(storage_key).is_some_and(|origin| origin.extra == ExtraInterval::Never);
+    let suspended = || {
+        entry.kind == SyncKind::PeriodicSync
+            && engine.origin(storage_key).is_some_and(|origin| origin.extra == ExtraInterval::Never)
+    };
     match entry.phase {
-        Phase::Pending => SyncState::Pending,
         Phase::Firing(_) if entry.reregistered_while_firing => SyncState::ReregisteredWhileFiring,
         Phase::Firing(_) => SyncState::Firing,
         Phase::Waiting(due) if due > now.mono => SyncState::Waiting,
-        Phase::Held if suspended() => SyncState::Suspended, // R113
-        Phase::Waiting(_) | Phase::Scheduled(..) | Phase::Held => SyncState::Pending,
+        _ if suspended() => SyncState::Suspended, // R113
+        Phase::Pending | Phase::Waiting(_) | Phase::Scheduled(..) | Phase::Held => SyncState::Pending,
     }
 }
 

@@ -94,6 +94,20 @@ fn failures_are_retried_after_5_and_15_minutes_and_never_remove_the_entry() {
     assert_eq!(world.periodic_tags(), ["news"]);
 }
 
+#[test] // R112, R113
+fn a_retry_is_suspended_like_any_other_event() {
+    let mut world = firing();
+    world.fail("news");
+    world.engagement(ExtraInterval::Never);
+    world.advance(5 * MINUTE);
+    assert!(world.running.is_empty());
+    assert_eq!(world.state("news"), Some(SyncState::Suspended));
+    assert_eq!(world.reasons("news"), [Reason::Suspended]);
+    assert_eq!(world.engine.next_wakeup(world.now), None, "no wake-up for what is suspended");
+    world.engagement(ExtraInterval::Ms(0));
+    assert_eq!(world.running_tags(), ["news"], "its delay is over");
+}
+
 #[test] // R128, D17
 fn without_retries_there_is_none() {
     let config = Config { periodic_retries_max: 0, coalescing: CoalescePolicy::Exact, ..Config::default() };

@@ -69,6 +69,8 @@ pub(crate) struct Run {
     requests: Vec<Request>,
     /// Host calls that joined later.
     joined: Vec<Request>,
+    /// The disk says that it has begun, but no worker got it: the answer to its commit was lost.
+    unreached: bool,
 }
 
 impl Model {

@@ -45,7 +45,8 @@ pub struct Driver {
     requests: HashMap<RequestId, Answer>,
     facts: Facts,
     gate: PermissionGate,
-    /// Events that were really dispatched and have not ended: what a new engine must be told of.
+    /// Events that were really dispatched, or that the store takes for running, and that have not ended: what a new engine
+    /// must be told of.
     running: BTreeMap<AttemptId, InFlight>,
     /// Inputs that nobody repeats and that could not be written yet, and when they came: an event that ended in time must
     /// not be taken for late because the store was away.
@@ -235,7 +236,7 @@ impl Driver {
             self.perform(step);
         } else {
             if self.retry_store_at.is_none() {
-                self.doubt = Some(Doubt::new(step, kept.len(), self.ended()));
+                self.doubt = Some(Doubt::new(now, step, kept.len(), &self.engine, self.running.keys()));
             }
             self.fail_batch(now, kept);
         }
@@ -390,16 +391,23 @@ impl Driver {
         }
         self.engine = engine;
         if self.store.commit(&self.lease, &step.changes, step.durability).is_err() {
-            self.doubt = Some(Doubt::new(step, self.unwritten.len(), self.ended()));
+            self.doubt = Some(Doubt::new(now, step, self.unwritten.len(), &self.engine, self.running.keys()));
             return None;
         }
         Some(step)
     }
 
-    /// The store has been read again: if the commit in doubt is in it, its inputs have been handled.
+    /// The store has been read again: if the commit in doubt is in it, its inputs have been handled. The store then says of
+    /// its new events that they have begun, and the engine is told that they did not reach their workers: an event that
+    /// never ran must not count as interrupted (R54, R169).
     fn settle_doubt(&mut self, found: &Snapshot) {
         let Some(doubt) = self.doubt.take().filter(|doubt| doubt.was_written(found)) else { return };
-        self.unwritten.drain(..doubt.inputs.min(self.unwritten.len()));
+        let unreached = doubt.unreached().map(|(at, event)| {
+            let attempt = event.dispatch.attempt;
+            self.running.insert(attempt, event.clone());
+            (at, Input::AttemptEnded { attempt, outcome: AttemptOutcome::NotDispatched })
+        });
+        self.unwritten.splice(..doubt.inputs.min(self.unwritten.len()), unreached.collect::<Vec<_>>());
         for attempt in &doubt.ended {
             self.running.remove(attempt);
         }
@@ -411,12 +419,6 @@ impl Driver {
                 _ => {}
             }
         }
-    }
-
-    /// Dispatched events that have ended for the engine.
-    fn ended(&self) -> Vec<AttemptId> {
-        let attempts = self.running.keys().copied();
-        attempts.filter(|attempt| self.engine.in_flight(*attempt).is_none()).collect()
     }
 
     /// Takes over the worker registrations of an engine that was just restored: of a commit whose result was unknown, the

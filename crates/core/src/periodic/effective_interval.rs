@@ -61,10 +61,7 @@ pub(crate) fn waits(engine: &Engine, entry: &Entry, now: Now, mut found: impl Fn
     let Some(worker) = engine.workers.get(&entry.owner) else { return };
     let (unknown, moment) = (Origin::default(), now.moment());
     let origin = engine.origin(&worker.record.storage_key).unwrap_or(&unknown);
-    let Some(gap_ms) = origin.effective_minimum_ms(&engine.config) else {
-        found(Reason::Suspended); // R113
-        return;
-    };
+    let Some(gap_ms) = origin.effective_minimum_ms(&engine.config) else { return }; // no end of it is known (R113)
     let mut timely = true;
     let mut wait_until = |ends: Moment, reason: fn(u64) -> Reason| {
         if ends > moment {

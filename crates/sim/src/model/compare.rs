@@ -141,10 +141,7 @@ impl Model {
             Phase::Firing if entry.reregistered => SyncState::ReregisteredWhileFiring,
             Phase::Firing => SyncState::Firing,
             Phase::Waiting(due) if !due.has_passed(self.now()) => SyncState::Waiting,
-            Phase::Pending
-                if key.1 == SyncKind::PeriodicSync
-                    && self.facts.site(key.0).extra == ExtraInterval::Never =>
-            {
+            _ if key.1 == SyncKind::PeriodicSync && self.facts.site(key.0).extra == ExtraInterval::Never => {
                 SyncState::Suspended // R113
             }
             _ => SyncState::Pending,

@@ -153,6 +153,7 @@ impl Model {
             deadline: self.now().mono.0 + duration_ms,
             requests,
             joined: Vec::new(),
+            unreached: false,
         };
         self.runs.insert(self.runs_ever, run);
         self.turn.begun.push(self.runs_ever);

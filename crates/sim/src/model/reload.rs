@@ -47,7 +47,7 @@ impl Model {
         state.queued.clear();
         state.due_waits.clear();
         state.recheck = None;
-        self.runs.retain(|_, run| process_lives && run.attempt.is_some());
+        self.runs.retain(|_, run| process_lives && (run.attempt.is_some() || run.unreached));
         self.runs.values_mut().for_each(|run| run.joined.clear());
         state.last_round = state.last_round.map(|last| last.passed_again(now));
         state.last_fire.values_mut().for_each(|last| *last = last.passed_again(now));

@@ -162,9 +162,14 @@ impl Model {
                 ended.iter().flat_map(|run| before.1[run].requests.clone()).collect();
             let answers = std::mem::take(&mut self.turn.answers);
             self.late_answers.extend(answers.into_iter().filter(|(request, _)| of_ended.contains(request)));
-            self.kept.clear();
-            self.runs = before.1;
+            let after = std::mem::replace(&mut self.runs, before.1);
             self.runs.retain(|run, _| !ended.contains(run));
+            self.kept.clear();
+            for (run, begun) in after.into_iter().filter(|(run, _)| self.turn.begun.contains(run)) {
+                self.runs.insert(run, Run { unreached: true, ..begun });
+                let outcome = AttemptOutcome::NotDispatched; // R54: it does not count as interrupted.
+                self.kept.push((self.turn.now, Input::Ended { run, outcome }));
+            }
         } else {
             self.runs = before.1;
             self.kept.extend(kept);
