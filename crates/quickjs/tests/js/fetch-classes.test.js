@@ -302,3 +302,11 @@ test("clones of a response from the network are independent", async () => {
   await assertRejects("AbortError", () => aborted.text());
   await assertRejects("AbortError", () => clone.text());
 });
+
+// Fetch, "package data": the parser of URLs gets the bytes, a byte order mark among them.
+test("formData keeps a byte order mark of an urlencoded body", async () => {
+  const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+  for (const body of [new Request("/", { method: "POST", body: "\ufeffa=\ufeff", headers }), new Response("\ufeffa=\ufeff", { headers })]) {
+    assertDeepEquals([...(await body.formData())], [["\ufeffa", "\ufeff"]]);
+  }
+});

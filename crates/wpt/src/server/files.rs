@@ -9,6 +9,10 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+/// What tests call the parser of IDL, and the file that it is.
+const IDL_PARSER: &str = "/resources/WebIDLParser.js";
+const IDL_PARSER_FILE: &str = "/resources/webidl2/lib/webidl2.js";
+
 /// Answers with a file or a wrapper.
 pub(crate) fn answer(root: &Path, request: &Request, hosts: &Hosts) -> Answer {
     let decoded = percent_decode_str(&request.path).decode_utf8_lossy().into_owned();
@@ -17,6 +21,7 @@ pub(crate) fn answer(root: &Path, request: &Request, hosts: &Hosts) -> Answer {
             return wrapper(root, &format!("{stem}.any.js"), is_module, request, hosts);
         }
     }
+    let decoded = if decoded == IDL_PARSER { IDL_PARSER_FILE.to_owned() } else { decoded };
     let Some(path) = inside(root, &decoded) else {
         return Answer::text(400, format!("`{decoded}` is no path of the checkout"));
     };
@@ -307,6 +312,12 @@ mod tests {
         assert_eq!(checkout.get("/a/%2e%2e/%2e%2e/etc/passwd", &[]).0, 400);
         assert_eq!(checkout.get("/a/none.txt", &[]).0, 404);
         assert_eq!(checkout.get("/a", &[]).0, 404);
+    }
+
+    #[test]
+    fn the_parser_of_idl_has_two_names() {
+        let checkout = Checkout::with(&[("resources/webidl2/lib/webidl2.js", "parser")]);
+        assert_eq!(checkout.get("/resources/WebIDLParser.js", &[]).2, "parser");
     }
 
     #[test]
