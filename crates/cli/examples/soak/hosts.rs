@@ -32,6 +32,15 @@ pub(crate) struct Reading {
     pub(crate) threads: u64,
 }
 
+/// What the log of a process says of an entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    tag: String,
+    pub(crate) event: String,
+    /// Why an event failed.
+    pub(crate) reason: String,
+}
+
 /// One `wakeworker serve`.
 pub(crate) struct HostProcess {
     pub(crate) number: usize,
@@ -48,6 +57,8 @@ pub(crate) struct HostProcess {
     readings: Mutex<Vec<Reading>>,
     answers: Mutex<Vec<Duration>>,
     page_errors: Mutex<BTreeMap<String, u64>>,
+    /// What its log says of ordinary entries.
+    history: Mutex<BTreeMap<u64, Line>>,
     /// Requests that went through a worker.
     pub(crate) requests: AtomicU64,
     /// Attacks that were carried out.
@@ -77,6 +88,7 @@ impl HostProcess {
             readings: Mutex::default(),
             answers: Mutex::default(),
             page_errors: Mutex::default(),
+            history: Mutex::default(),
             requests: AtomicU64::new(0),
             attacks: AtomicU64::new(0),
         };
@@ -125,6 +137,35 @@ impl HostProcess {
                 self.lock(&self.readings).push(Reading { resident_kib, threads });
             }
         }
+    }
+
+    /// Reads the log twice a minute: it forgets.
+    pub(crate) async fn read_log_until(self: Arc<Self>, end: Instant) {
+        while Instant::now() < end {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            // A process that is being killed does not answer; its log is read the next time.
+            let _ = self.read_log().await;
+        }
+    }
+
+    /// Remembers what the log says of ordinary entries.
+    pub(crate) async fn read_log(&self) -> Result<(), ChildError> {
+        let lines = self.ask_all(&["log", "--limit", "5000"]).await?;
+        let mut history = self.lock(&self.history);
+        for line in lines {
+            let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+            let message = line["message"].as_str().map(|message| format!(": {message}"));
+            let reason = text("reason") + message.as_deref().unwrap_or_default();
+            if let Some(id) = line["id"].as_u64().filter(|_| line["tag"].is_string()) {
+                history.insert(id, Line { tag: text("tag"), event: text("event"), reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the log said of an entry, oldest first.
+    pub(crate) fn history_of(&self, tag: &str) -> Vec<Line> {
+        self.lock(&self.history).values().filter(|line| line.tag == tag).cloned().collect()
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {
@@ -201,9 +242,13 @@ impl HostProcess {
     }
 
     async fn ask(&self, args: &[&str]) -> Result<serde_json::Value, ChildError> {
+        Ok(self.ask_all(args).await?.into_iter().next().unwrap_or_default())
+    }
+
+    async fn ask_all(&self, args: &[&str]) -> Result<Vec<serde_json::Value>, ChildError> {
         let rest = ["--json".into(), "--profile".into(), self.profile.clone().into_os_string()];
         let args: Vec<OsString> = args.iter().map(OsString::from).chain(rest).collect();
-        Ok(child::ask("control", &self.program, args).await?.into_iter().next().unwrap_or_default())
+        child::ask("control", &self.program, args).await
     }
 
     fn lock<'a, T>(&self, mutex: &'a Mutex<T>) -> std::sync::MutexGuard<'a, T> {

@@ -30,6 +30,13 @@ pub(crate) struct Entry {
     fails_once: Option<bool>,
 }
 
+impl Entry {
+    /// Whether an event failed because the journal made it fail, before it had done its work.
+    pub(crate) fn was_refused(&self, reason: &str) -> bool {
+        self.fails_once == Some(true) && reason.ends_with("status 503")
+    }
+}
+
 impl Journal {
     /// Starts the server on any free port of the loopback interface.
     pub(crate) async fn serve() -> io::Result<Arc<Journal>> {

@@ -103,12 +103,16 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         }
         tasks.spawn(Arc::clone(host).disturb(end, SplitMix::new(seed ^ host.number as u64)));
         tasks.spawn(Arc::clone(host).watch_memory(end));
+        tasks.spawn(Arc::clone(host).read_log_until(end));
     }
     tasks.spawn(report::every_minute(Arc::clone(&soak), hosts.clone(), begin));
     while let Some(ended) = tasks.join_next().await {
         ended?;
     }
     journal.drain(Instant::now() + DRAIN_DURATION_MAX).await;
+    for host in &hosts {
+        host.read_log().await?;
+    }
     let kept = report::print(&journal, &hosts, begin).await;
     for host in &hosts {
         host.stop().await;

@@ -3,7 +3,7 @@
 use crate::Soak;
 use crate::hosts::{HostProcess, Kind, Reading};
 use crate::journal::{Entry, Journal};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -42,6 +42,8 @@ struct Findings {
     done: usize,
     lost: Vec<String>,
     again: usize,
+    /// Reported more than once because an attempt failed after it had reported: why, and how often.
+    retried: BTreeMap<String, usize>,
     twice: Vec<String>,
     delays: Vec<Duration>,
 }
@@ -53,16 +55,17 @@ pub(crate) async fn print(journal: &Journal, hosts: &[Arc<HostProcess>], begin: 
     let mut findings: HashMap<usize, Findings> = HashMap::new();
     for (tag, entry) in journal.entries() {
         let found = findings.entry(entry.host).or_default();
-        judge(found, tag, &entry, &disturbances[&entry.host]);
+        judge(found, tag, &entry, &disturbances[&entry.host], &hosts[entry.host]);
     }
     println!();
     println!(
-        "{:<9} {:>7} {:>7} {:>5} {:>6} {:>6} {:>7} {:>8} {:>21} {:>24} {:>20} {:>7}",
+        "{:<9} {:>7} {:>7} {:>5} {:>6} {:>8} {:>6} {:>7} {:>8} {:>21} {:>24} {:>20} {:>7}",
         "process",
         "promised",
         "done",
         "lost",
         "again*",
+        "retried*",
         "twice",
         "kills/…",
         "requests",
@@ -78,12 +81,13 @@ pub(crate) async fn print(journal: &Journal, hosts: &[Arc<HostProcess>], begin: 
         let readings = host.readings();
         let memory = Memory::of(&readings);
         println!(
-            "{:<9} {:>7} {:>7} {:>5} {:>6} {:>6} {:>7} {:>8} {:>21} {:>24} {:>20} {:>7}",
+            "{:<9} {:>7} {:>7} {:>5} {:>6} {:>8} {:>6} {:>7} {:>8} {:>21} {:>24} {:>20} {:>7}",
             format!("{:?}", host.kind).to_lowercase(),
             found.registered,
             found.done,
             found.lost.len(),
             found.again,
+            found.retried.values().sum::<usize>(),
             found.twice.len(),
             disturbances[&host.number].len() as u64 + host.attacks.load(Ordering::Relaxed),
             host.requests.load(Ordering::Relaxed),
@@ -92,6 +96,9 @@ pub(crate) async fn print(journal: &Journal, hosts: &[Arc<HostProcess>], begin: 
             format!("{}/{}/{}", memory.early / 1024, memory.middle / 1024, memory.late / 1024),
             readings.iter().map(|reading| reading.threads).max().unwrap_or(0),
         );
+        for (reason, count) in &found.retried {
+            println!("  {count} retried: {reason}");
+        }
         if !found.lost.is_empty() || !found.twice.is_empty() {
             println!("  lost: {:?}\n  twice: {:?}", first(&found.lost), first(&found.twice));
             kept = false;
@@ -118,8 +125,9 @@ pub(crate) async fn print(journal: &Journal, hosts: &[Arc<HostProcess>], begin: 
         }
     }
     println!(
-        "* the event had done its work, but its process was killed or lost its network before it could say so"
+        "* again: the event had done its work, but its process was killed or lost its network before it could say so"
     );
+    println!("  retried: the event had done its work, but then it failed: the log says why");
     println!(
         "{} min; {}",
         begin.elapsed().as_secs() / 60,
@@ -128,18 +136,27 @@ pub(crate) async fn print(journal: &Journal, hosts: &[Arc<HostProcess>], begin: 
     kept
 }
 
-fn judge(found: &mut Findings, tag: String, entry: &Entry, disturbances: &[Instant]) {
+/// "At least once" lets an event report again if the attempt that had reported did not come to its end.
+fn judge(found: &mut Findings, tag: String, entry: &Entry, disturbances: &[Instant], host: &HostProcess) {
     let Some(acknowledged) = entry.acknowledged else { return };
     found.registered += 1;
     let Some(first) = entry.delivered.first() else { return found.lost.push(tag) };
     found.done += 1;
     found.delays.push(first.saturating_duration_since(acknowledged));
+    if entry.delivered.len() == 1 {
+        return;
+    }
+    let history = host.history_of(&tag);
+    let completed = history.iter().filter(|line| line.event == "completed").count();
+    let mut failures =
+        history.iter().filter(|line| line.event == "failed" && !entry.was_refused(&line.reason));
     for pair in entry.delivered.windows(2) {
         let unheard = disturbances.iter().any(|at| *at + UNHEARD >= pair[0] && *at <= pair[0] + UNHEARD);
-        if unheard {
-            found.again += 1;
-        } else {
-            found.twice.push(tag.clone());
+        match failures.next() {
+            _ if completed > 1 => found.twice.push(tag.clone()),
+            Some(line) => *found.retried.entry(line.reason.clone()).or_default() += 1,
+            None if unheard => found.again += 1,
+            None => found.twice.push(tag.clone()),
         }
     }
 }

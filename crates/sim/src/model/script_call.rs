@@ -2,10 +2,10 @@
 
 use super::Model;
 use super::input::Request;
-use super::state::{Key, Phase, Worker};
+use super::state::{Key, Phase, Time, Worker};
 use crate::scenario::{Site, Slot};
 use std::collections::btree_map::Entry::Vacant;
-use wakeworker::core::{ActiveWorker, PermissionName, SyncKind};
+use wakeworker::core::{ActiveWorker, PeriodicDispatch, PermissionName, SyncKind};
 
 impl Model {
     /// `sync.register(tag)`.
@@ -54,6 +54,12 @@ impl Model {
         let now = self.now();
         match self.state.entries.get_mut(&key) {
             None => {
+                let first = !self.state.entries.keys().any(|key| key.1 == SyncKind::PeriodicSync);
+                if first && self.config.periodic_dispatch == PeriodicDispatch::Automatic {
+                    // PS 2.5, step 1: the loop begins by waiting (R108).
+                    self.state.last_round = Some(Time::at(now));
+                    self.turn.round_before = self.state.last_round;
+                }
                 self.state.insert(key, now, 0, min_interval_ms); // R98
                 self.promise();
             }

@@ -42,6 +42,21 @@ pub(super) struct Turn {
     complaints: Vec<String>,
 }
 
+/// What became of a commit whose caller was told that it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    NotDone,
+    Done,
+    /// But for the log, the disk is as the commit would have left it.
+    ChangedNothing,
+}
+
+impl Fate {
+    fn of(done: bool) -> Fate {
+        if done { Fate::Done } else { Fate::NotDone }
+    }
+}
+
 type Calls = Peekable<IntoIter<Call>>;
 
 impl Model {
@@ -145,17 +160,19 @@ impl Model {
             .filter(|run| run.attempt.is_some())
             .flat_map(|run| run.requests.iter().copied())
             .collect();
-        self.lose_step(done, before, kept);
+        self.lose_step(Fate::of(done), before, kept);
         let refused: Vec<Request> =
             self.open.iter().copied().filter(|request| !running.contains(request)).collect();
         self.refuse(refused, expected);
     }
 
     /// What a step did is forgotten, or is on the disk although nobody was told.
-    fn lose_step(&mut self, done: bool, before: (State, BTreeMap<RunId, Run>), kept: Vec<(Now, Input)>) {
-        if done {
+    fn lose_step(&mut self, fate: Fate, before: (State, BTreeMap<RunId, Run>), kept: Vec<(Now, Input)>) {
+        if fate != Fate::NotDone {
             self.check_step("in a commit whose answer was lost", true);
-            self.history.push_back((self.last_written() + 1, self.state.clone()));
+            if fate == Fate::Done {
+                self.history.push_back((self.last_written() + 1, self.state.clone()));
+            }
             let ended: Vec<RunId> =
                 before.1.keys().copied().filter(|run| !self.runs.contains_key(run)).collect();
             let of_ended: Vec<Request> =
@@ -210,11 +227,9 @@ impl Model {
         self.look_again(); // All facts are told anew.
         self.pass_time();
         if !ok {
-            if !only_log {
-                self.lose_step(done, before, Vec::new());
-            } else {
-                (self.state, self.runs) = before;
-            }
+            // Of a step that changes nothing but the log, the disk is as it would have left it.
+            let fate = if only_log { Fate::ChangedNothing } else { Fate::of(done) };
+            self.lose_step(fate, before, Vec::new());
             return Vec::new();
         }
         self.down = false;
