@@ -94,7 +94,7 @@ fn with_path(mut url: Url, value: &str) -> Url {
     let text = if url.has_authority() {
         format!("{before}{after}")
     } else {
-        let escaped = value.replace('?', "%3F").replace('#', "%23");
+        let escaped = value.replace('?', "%3F").replace('#', "%23").replace(' ', "%20");
         let slash = if escaped.starts_with('/') { "" } else { "/" };
         format!("{}:/.{slash}{escaped}{after}", url.scheme())
     };
@@ -112,6 +112,7 @@ mod tests {
             ("a:/", "pathname", "/..//p", "a:/.//p"),
             ("a:/.//", "pathname", "p", "a:/p"),
             ("a:/b?c#d", "pathname", "x?y#z", "a:/x%3Fy%23z?c#d"),
+            ("a:/b", "pathname", "c d ", "a:/c%20d%20"),
             ("a:b", "pathname", "c", "a:b"),
             ("a:///b/c?d", "pathname", "", "a://?d"),
             ("a://h/b", "pathname", "c", "a://h/c"),
