@@ -40,9 +40,8 @@ fn main() {
     report("cold start: stopped, event dispatched, handled, reported", starts);
     report("  of which thread, heap, runtime layer, worker script", evaluations);
 
-    let warm = (0..5_000).map(|_| timed(|| probe(&world, id))).collect();
-    report("warm dispatch through the host, there and back", warm);
-    report("  beside it: a bare message through the same three threads", bare_messages());
+    report_with_cpu("warm dispatch through the host, there and back", || probe(&world, id));
+    bare_messages();
     println!(
         "{:<62} {:>8} KiB",
         "JavaScript heap of the worker",
@@ -54,7 +53,7 @@ fn main() {
 }
 
 /// What the machine takes, at this moment, to wake three threads in a row and back: caller, engine, worker.
-fn bare_messages() -> Vec<Duration> {
+fn bare_messages() {
     let (to_engine, engine_inbox) = channel();
     let (to_worker, worker_inbox) = channel();
     let (to_caller, caller_inbox) = channel();
@@ -73,11 +72,10 @@ fn bare_messages() -> Vec<Duration> {
         to_engine.send(Bare::Dispatch).unwrap();
         caller_inbox.recv().unwrap();
     };
-    let times = (0..5_000).map(|_| timed(round)).collect();
+    report_with_cpu("  beside it: a bare message through the same three threads", round);
     to_engine.send(Bare::Stop).unwrap();
     engine.join().unwrap();
     worker.join().unwrap();
-    times
 }
 
 enum Bare {
@@ -124,10 +122,32 @@ fn stop(world: &World, worker: wakeworker_core::WorkerId) {
     }
 }
 
-fn timed(work: impl FnOnce()) -> Duration {
-    let begin = now();
-    work();
-    begin.elapsed()
+/// Reports the times of many rounds, and the processor time of all threads for one: the former tell how busy the machine is,
+/// the latter how much there is to do.
+fn report_with_cpu(what: &str, round: impl Fn()) {
+    const ROUNDS: u32 = 5_000;
+    let before = process_cpu();
+    let times = (0..ROUNDS)
+        .map(|_| {
+            let begin = now();
+            round();
+            begin.elapsed()
+        })
+        .collect();
+    let cpu = (process_cpu() - before) / ROUNDS;
+    report(what, times);
+    println!("{:<62} {:>8.0} µs", "  processor time of one", cpu.as_secs_f64() * 1e6);
+}
+
+/// The processor time that this process has used; nothing where the system does not tell.
+fn process_cpu() -> Duration {
+    #[cfg(not(unix))]
+    return Duration::ZERO;
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]

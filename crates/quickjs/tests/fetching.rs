@@ -255,3 +255,39 @@ fn fetch_events_are_answered_streamed_refused_or_left_to_the_network() {
     ));
     assert_eq!(world.sync(id, "t"), AttemptOutcome::Succeeded { handled: false });
 }
+
+/// Service worker specification, "handled": asked for before the answer or long after it, the promise says the same.
+#[test]
+fn the_handled_promise_says_how_the_event_was_answered_whenever_it_is_asked_for() {
+    let server = Server::with_worker(
+        "const told = [];
+         const tell = (path, event) => event.handled.then(() => path + ' resolved', (error) => path + ' ' + error.name);
+         onfetch = (event) => {
+             const path = new URL(event.request.url).pathname;
+             if (path === '/told') return event.respondWith(Promise.all(told).then((all) => new Response(all.join())));
+             const late = path.startsWith('/late/');
+             told.push(late ? new Promise((done) => setTimeout(done, 1)).then(() => tell(path, event)) : tell(path, event));
+             event.waitUntil(told.at(-1));
+             if (path.endsWith('answered')) event.respondWith(new Response('x'));
+             if (path.endsWith('failed')) event.respondWith(Promise.reject(new Error('no')));
+         }",
+    );
+    let world = World::new(server);
+    let (id, _) = world.activate("sw.js");
+    let ask = |path: &str| {
+        let (sender, receiver) = channel();
+        world.runtime.fetch_event(id, request(&world, path), move |result| sender.send(result).unwrap());
+        support::wait(&receiver)
+    };
+    for path in
+        ["/early/answered", "/early/left", "/early/failed", "/late/answered", "/late/left", "/late/failed"]
+    {
+        ask(path);
+    }
+    let FetchEventResult::Response { mut body, .. } = ask("/told") else { panic!("no response") };
+    assert_eq!(
+        body.blocking_recv().unwrap().unwrap(),
+        "/early/answered resolved,/early/left resolved,/early/failed TypeError,/late/answered resolved,/late/left \
+         resolved,/late/failed TypeError"
+    );
+}

@@ -6,10 +6,12 @@ use std::env;
 use std::panic::{catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use wakeworker_sim::{DiskKind, Scenario, play_on, shrink};
 
 const USAGE: &str = "\
 usage: scripts/sim [--seeds N] [--from S] [--disk DISK]   plays N seeds (default 1,000), each twice
+       scripts/sim --minutes N [--from S] [--disk DISK]   plays seeds for N minutes
        SEED=S scripts/sim [--disk DISK]                   replays one seed and tells what happens
        scripts/sim --bytes HEX [--disk DISK]              replays these bytes and tells what happens
 With `--shrink no` a failing seed is only named.
@@ -18,9 +20,13 @@ A failing seed is shrunk, and the bytes of the smallest run that still fails are
 
 fn main() -> ExitCode {
     match Task::read() {
-        Ok((Task::Run { from, seeds, shrinks }, disk)) => run(disk, from, seeds, shrinks),
+        Ok((Task::Run { from, until, shrinks }, disk)) => run(disk, from, until, shrinks),
         Ok((Task::Tell(bytes), disk)) => {
             println!("equal runs have the number {:016x}", play_on(disk, &bytes, true));
+            ExitCode::SUCCESS
+        }
+        Ok((Task::Help, _)) => {
+            println!("{USAGE}");
             ExitCode::SUCCESS
         }
         Err(problem) => {
@@ -32,21 +38,33 @@ fn main() -> ExitCode {
 
 /// What is asked for.
 enum Task {
-    Run { from: u64, seeds: u64, shrinks: bool },
+    Run { from: u64, until: Until, shrinks: bool },
     Tell(Vec<u8>),
+    Help,
+}
+
+/// When enough has been played.
+#[derive(Clone, Copy)]
+enum Until {
+    Seeds(u64),
+    Time(Duration),
 }
 
 impl Task {
     fn read() -> Result<(Task, DiskKind), String> {
-        let (mut from, mut seeds, mut disk, mut bytes) = (0, 1_000, DiskKind::Memory, None);
+        let (mut from, mut until, mut disk, mut bytes) = (0, Until::Seeds(1_000), DiskKind::Memory, None);
         let mut shrinks = true;
         let mut arguments = env::args().skip(1);
         while let Some(name) = arguments.next() {
+            if name == "--help" {
+                return Ok((Task::Help, disk));
+            }
             let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
-            let number = || value.parse().map_err(|error| format!("`{name} {value}`: {error}"));
+            let number = || value.parse::<u64>().map_err(|error| format!("`{name} {value}`: {error}"));
             match name.as_str() {
                 "--from" => from = number()?,
-                "--seeds" => seeds = number()?,
+                "--seeds" => until = Until::Seeds(number()?),
+                "--minutes" => until = Until::Time(Duration::from_secs(number()?.saturating_mul(60))),
                 "--bytes" => bytes = Some(from_hex(&value)?),
                 "--shrink" if value == "no" => shrinks = false,
                 "--shrink" => return Err(format!("`--shrink {value}`: there is only `no`")),
@@ -60,22 +78,33 @@ impl Task {
             let seed = seed.parse().map_err(|error| format!("SEED={seed}: {error}"))?;
             bytes = Some(Scenario::bytes_of_seed(seed));
         }
-        Ok((bytes.map_or(Task::Run { from, seeds, shrinks }, Task::Tell), disk))
+        Ok((bytes.map_or(Task::Run { from, until, shrinks }, Task::Tell), disk))
     }
 }
 
-fn run(disk: DiskKind, from: u64, seeds: u64, shrinks: bool) -> ExitCode {
+fn run(disk: DiskKind, from: u64, until: Until, shrinks: bool) -> ExitCode {
     let next = AtomicU64::new(from);
     let first_failure = AtomicU64::new(u64::MAX);
     let talk = take_hook();
     set_hook(Box::new(|_| {}));
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let end = AtomicU64::new(match until {
+        Until::Seeds(seeds) => from.saturating_add(seeds),
+        Until::Time(_) => u64::MAX,
+    });
     std::thread::scope(|scope| {
+        let (playing, all_played) = std::sync::mpsc::channel::<()>();
         for _ in 0..threads {
-            scope.spawn(|| {
+            let playing = playing.clone();
+            let (next, end, first_failure) = (&next, &end, &first_failure);
+            scope.spawn(move || {
+                let _playing = playing;
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= from + seeds || first_failure.load(Ordering::Relaxed) != u64::MAX {
+                    let failed = first_failure.load(Ordering::Relaxed) != u64::MAX;
+                    if failed || seed >= end.load(Ordering::Relaxed) {
+                        // It was not played.
+                        next.fetch_sub(1, Ordering::Relaxed);
                         break;
                     }
                     if fails(disk, &Scenario::bytes_of_seed(seed)) {
@@ -84,7 +113,14 @@ fn run(disk: DiskKind, from: u64, seeds: u64, shrinks: bool) -> ExitCode {
                 }
             });
         }
+        drop(playing);
+        if let Until::Time(time) = until {
+            // Nobody sends anything: it ends with the time, or with the last player.
+            let _ = all_played.recv_timeout(time);
+            end.store(0, Ordering::Relaxed);
+        }
     });
+    let seeds = next.into_inner() - from;
     let failed = first_failure.into_inner();
     if failed == u64::MAX {
         println!("{seeds} seeds from {from}: each run twice, no failure");

@@ -32,6 +32,8 @@ pub(crate) struct Process {
     pub(crate) permissions: Permissions,
     trace: Trace,
     requests: Request,
+    /// Processes that there have been.
+    lives: u64,
     next_worker: u64,
     inputs: Vec<Input>,
     life: Option<Life>,
@@ -84,6 +86,7 @@ impl Process {
             permissions: Permissions::default(),
             trace,
             requests: 0,
+            lives: 0,
             next_worker: 1,
             inputs: Vec::new(),
             life: None,
@@ -165,6 +168,7 @@ impl Process {
         self.disk.take_calls();
         self.inputs.push(Input::Power(self.power.power()));
         self.inputs.push(Input::Network(self.network.connection()));
+        self.lives += 1;
         self.life = Some(Life {
             pages: Vec::new(),
             holds: Vec::new(),

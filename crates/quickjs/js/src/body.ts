@@ -65,6 +65,13 @@ export class Body {
     return this.#bytes !== null && this.#stream === null ? this.#bytes : null;
   }
 
+  /** Takes the bytes to read them once, if they are at hand; the caller has checked `unusable` and does not change them. */
+  takeBytes(): Uint8Array<ArrayBuffer> | null {
+    const bytes = this.bytesAtHand;
+    if (bytes !== null) this.#used = true;
+    return bytes;
+  }
+
   /** What the `body` attribute shows. */
   get stream(): ByteStream {
     if (this.#stream === null) {

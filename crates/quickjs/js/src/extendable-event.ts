@@ -27,16 +27,27 @@ class Lifetime {
 
   /** Adds a promise. The count falls in a further microtask after its reactions, so those may still extend (R148). */
   add(promise: Promise<unknown>): void {
+    this.hold();
+    then(
+      promise,
+      () => this.release(),
+      (reason) => {
+        this.rejection ??= { reason };
+        this.release();
+      },
+    );
+  }
+
+  /** The event stays active until `release`. */
+  hold(): void {
     this.pending += 1;
-    const settled = (): void => {
-      then(promiseResolve(undefined), () => {
-        this.pending -= 1;
-        this.check();
-      });
-    };
-    then(promise, settled, (reason) => {
-      this.rejection ??= { reason };
-      settled();
+  }
+
+  /** Takes back one `hold`, in a further microtask. */
+  release(): void {
+    then(promiseResolve(undefined), () => {
+      this.pending -= 1;
+      this.check();
     });
   }
 
@@ -211,7 +222,48 @@ defineInterface(ExtendableMessageEvent, "ExtendableMessageEvent");
 interface FetchEventState {
   entered: boolean;
   response: Promise<unknown> | null;
-  settleHandled: { resolve: () => void; reject: (reason: unknown) => void };
+  handled: Handled;
+}
+
+/** The promise of `event.handled`, made when somebody first asks for it. */
+class Handled {
+  #promise: Promise<unknown> | null = null;
+  #settle: { resolve: (value: undefined) => void; reject: (reason: unknown) => void } | null = null;
+  /** How it was settled before anybody asked. */
+  #outcome: { error: unknown } | "resolved" | null = null;
+
+  /** A script that makes an event may give its own promise. */
+  constructor(given: unknown) {
+    if (given !== undefined) this.#keep(promiseResolve(given));
+  }
+
+  get promise(): Promise<unknown> {
+    if (this.#promise !== null) return this.#promise;
+    const outcome = this.#outcome;
+    return this.#keep(
+      new Promise((resolve, reject) => {
+        if (outcome === null) this.#settle = { resolve, reject };
+        else if (outcome === "resolved") resolve(undefined);
+        else reject(outcome.error);
+      }),
+    );
+  }
+
+  #keep(promise: Promise<unknown>): Promise<unknown> {
+    ignoreRejection(promise);
+    this.#promise = promise;
+    return promise;
+  }
+
+  resolve(): void {
+    if (this.#promise === null) this.#outcome = "resolved";
+    else this.#settle?.resolve(undefined);
+  }
+
+  reject(error: unknown): void {
+    if (this.#promise === null) this.#outcome = { error };
+    else this.#settle?.reject(error);
+  }
 }
 
 let fetchEventState: (event: FetchEvent) => FetchEventState;
@@ -223,7 +275,6 @@ export class FetchEvent extends ExtendableEvent {
   #resultingClientId: string;
   #replacesClientId: string;
   #preloadResponse: Promise<unknown>;
-  #handled: Promise<unknown>;
   #state: FetchEventState;
 
   static {
@@ -243,15 +294,7 @@ export class FetchEvent extends ExtendableEvent {
     if (!isRequest(request)) throw new TypeError("FetchEvent constructor: init.request is not a Request");
     this.#request = request;
     this.#resultingClientId = text(members.resultingClientId);
-    let settleHandled = { resolve: () => {}, reject: (_reason: unknown) => {} };
-    this.#handled =
-      handled === undefined
-        ? new Promise<void>((resolve, reject) => {
-            settleHandled = { resolve, reject };
-          })
-        : promiseResolve(handled);
-    ignoreRejection(this.#handled);
-    this.#state = { entered: false, response: null, settleHandled };
+    this.#state = { entered: false, response: null, handled: new Handled(handled) };
   }
   get request(): Request {
     return this.#request;
@@ -270,7 +313,7 @@ export class FetchEvent extends ExtendableEvent {
     return #preloadResponse in this ? this.#preloadResponse : Promise.reject(new TypeError("Illegal invocation"));
   }
   get handled(): Promise<unknown> {
-    return #handled in this ? this.#handled : Promise.reject(new TypeError("Illegal invocation"));
+    return #state in this ? this.#state.handled.promise : Promise.reject(new TypeError("Illegal invocation"));
   }
   respondWith(r: unknown): void {
     const own = this.#state;
@@ -315,10 +358,7 @@ export function dispatchFunctionalEvent(id: number, type: string, initText: stri
   lifetime.whenInactive(() => {
     running.delete(id);
     const { rejection } = lifetime;
-    host.eventEnded(
-      id,
-      jsonStringify(rejection === null ? { ok: true, handled } : { ok: false, reason: "rejected", message: describeError(rejection.reason) }),
-    );
+    host.eventEnded(id, handled, rejection === null ? null : describeError(rejection.reason).toWellFormed());
   });
 }
 
@@ -358,35 +398,26 @@ function makeMessageEvent(init: { readonly [member: string]: unknown }): Extenda
   }
 }
 
+/** What the host says of a request. */
+interface FetchInit {
+  request: Omit<RequestRecord, "body">;
+  clientId: string;
+  resultingClientId: string;
+  /** The body comes while it is read. */
+  streams: boolean;
+  /** The request was sent ahead. */
+  preloads: boolean;
+}
+
 function makeFetchEvent(id: number, init: { readonly [member: string]: unknown }, body: ArrayBuffer | null): FetchEvent {
-  const text = (name: string, otherwise: string): string => (typeof init[name] === "string" ? (init[name] as string) : otherwise);
-  const record: RequestRecord = {
-    method: text("method", "GET"),
-    url: text("url", ""),
-    headers: (init.headers as [string, string][] | undefined) ?? [],
-    body: body !== null ? Body.fromBytes(new Uint8Array(body)) : init.streams === true ? streamedBody(id) : null,
-    mode: text("mode", "cors") as RequestRecord["mode"],
-    credentials: text("credentials", "same-origin") as RequestRecord["credentials"],
-    cache: text("cache", "default") as RequestRecord["cache"],
-    redirect: text("redirect", "follow") as RequestRecord["redirect"],
-    referrer: text("referrer", "about:client"),
-    referrerPolicy: text("referrerPolicy", ""),
-    integrity: text("integrity", ""),
-    keepalive: false,
-    destination: text("destination", ""),
-    isReload: init.isReload === true,
-  };
-  return new FetchEvent("fetch", {
-    request: makeRequest(record),
-    clientId: text("clientId", ""),
-    resultingClientId: text("resultingClientId", ""),
-    preloadResponse: init.preloads === true ? preloadResponse(id, record.url) : undefined,
-    cancelable: true,
-  });
+  const { request, clientId, resultingClientId, streams, preloads } = init as unknown as FetchInit;
+  const record: RequestRecord = { ...request, body: body !== null ? Body.fromBytes(new Uint8Array(body)) : streams ? streamedBody(id) : null };
+  const preloadResponse = preloads ? preloaded(id, record.url) : undefined;
+  return new FetchEvent("fetch", { request: makeRequest(record), clientId, resultingClientId, preloadResponse, cancelable: true });
 }
 
 /** The response of a navigation that the host has sent ahead. */
-function preloadResponse(event: number, url: string): Promise<unknown> {
+function preloaded(event: number, url: string): Promise<unknown> {
   const response = receiveResponse(url, (id) => host.eventPreloadAdopt(event, id));
   ignoreRejection(response);
   return response;
@@ -401,12 +432,12 @@ function streamedBody(event: number): Body {
 
 /** Sends what `respondWith` was given to the host. */
 function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
-  const { response, settleHandled } = fetchEventState(event);
+  const { response, handled } = fetchEventState(event);
   unanswered.set(id, event);
   const networkError = (message: string): void => {
     unanswered.delete(id);
     host.fetchRespond(id, jsonStringify({ error: message.toWellFormed() }), null);
-    settleHandled.reject(new TypeError(message));
+    handled.reject(new TypeError(message));
   };
   if (response === null) {
     // A handler that cancels the event without an answer asks for a network error.
@@ -415,13 +446,13 @@ function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
     } else {
       unanswered.delete(id);
       host.fetchRespond(id, null, null);
-      settleHandled.resolve();
+      handled.resolve();
     }
     return;
   }
   // A promise that was settled already has been counted off while the handlers ran; the event must not end before the
-  // answer is out.
-  lifetime.add(response);
+  // answer is out. Its rejection has been noted when it was given.
+  lifetime.hold();
   host.eventBodyCommit(id);
   then(
     response,
@@ -429,15 +460,20 @@ function answerFetch(id: number, event: FetchEvent, lifetime: Lifetime): void {
       const problem = refusal(value, event.request);
       if (problem !== null) {
         networkError(problem);
+        lifetime.release();
         return;
       }
-      settleHandled.resolve();
+      handled.resolve();
       unanswered.delete(id);
       const delivery = deliver(id, event, value as Response);
       // The worker must live until the last chunk is out; a body that fails is not a failure of the event.
       if (delivery !== null) lifetime.add(delivery);
+      lifetime.release();
     },
-    (reason) => networkError(`the promise given to respondWith was rejected: ${describeError(reason)}`),
+    (reason) => {
+      networkError(`the promise given to respondWith was rejected: ${describeError(reason)}`);
+      lifetime.release();
+    },
   );
 }
 
@@ -455,18 +491,14 @@ function refusal(value: unknown, request: Request): string | null {
 
 /** Sends head and body; gives a promise for the end of a body that this side writes. */
 function deliver(id: number, event: FetchEvent, response: Response): Promise<void> | null {
-  const { status, statusText, headers, url, redirected, type, body } = responseRecord(response);
-  const head = { status, statusText, headers, url, redirected, type };
-  if (body === null) {
-    host.fetchRespond(id, jsonStringify(head), null);
-    return null;
-  }
-  const bytes = body.bytesAtHand;
-  const source = body.takeSource();
-  if (bytes !== null) {
+  const { status, statusText, headers, body } = responseRecord(response);
+  const head = { status, statusText, headers };
+  const bytes = body === null ? null : body.takeBytes();
+  if (body === null || bytes !== null) {
     host.fetchRespond(id, jsonStringify(head), bytes);
     return null;
   }
+  const source = body.takeSource();
   const given = source.handOn?.() ?? null;
   if (given !== null) {
     host.fetchRespond(id, jsonStringify({ ...head, body: given }), null);

@@ -106,12 +106,12 @@ function send(id: number, record: RequestRecord): void {
     host.fetch(id, jsonStringify(head), null);
     return;
   }
-  const bytes = body.bytesAtHand;
-  const source = body.takeSource();
+  const bytes = body.takeBytes();
   if (bytes !== null) {
     host.fetch(id, jsonStringify(head), bytes);
     return;
   }
+  const source = body.takeSource();
   const given = source.handOn?.() ?? null;
   if (given !== null) {
     host.fetch(id, jsonStringify({ ...head, body: given }), null);

@@ -20,8 +20,14 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
+/** A copy that can be changed without changing the list. */
+export function copyList(list: HeaderList): HeaderList {
+  return list.map(([name, value]): [string, string] => [name, value]);
+}
+
 /** Fetch "normalize": without leading and trailing HTTP whitespace. */
 function normalizeValue(value: string): string {
+  if (value.charCodeAt(0) > 0x20 && value.charCodeAt(value.length - 1) > 0x20) return value;
   return value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
 }
 

@@ -97,10 +97,10 @@ interface Host {
   eventBodyCommit(event: number): void;
 
   // -- events handed to the script: each ends with exactly one of these per id -------------------------------------------
-  /** outcome: {ok: true, handled: boolean} or {ok: false, reason: "rejected", message: string}. */
-  eventEnded(id: number, outcome: Json): void;
+  /** `handled`: there was a listener. `rejection`: why the event failed, or null if it did not. */
+  eventEnded(id: number, handled: boolean, rejection: string | null): void;
   /** For a `fetch` event: called at most once, before `eventEnded`. `head` null = not handled, go to the network.
-   *  head: {status, statusText, headers, url, redirected, type, writes?, body?} with a body as in `fetch`, except that `writes` is
+   *  head: {status, statusText, headers, writes?, body?} with a body as in `fetch`, except that `writes` is
    *  the id under which it is written; or {error: string} for a network error. */
   fetchRespond(id: number, head: Json | null, body: Uint8Array | null): void;
 

@@ -3,7 +3,7 @@
 import { facts } from "./boundary.ts";
 import { type AbortSignal, dependentSignal, isAbortSignal } from "./abort.ts";
 import { type Body, type BodyFormat, consumeBody, extractBody } from "./body.ts";
-import { fillHeaders, type Headers, headersGuard, type HeaderList, isToken, listGet, makeHeaders } from "./headers.ts";
+import { copyList, fillHeaders, type Headers, headersGuard, type HeaderList, isToken, listGet, makeHeaders } from "./headers.ts";
 import type { ByteStream } from "./streams.ts";
 import { parseRelativeUrl } from "./url.ts";
 import { defineInterface, internal, isObject, requireArguments, toByteString, toDictionary, toDOMString, toEnumeration, toUSVString } from "./webidl.ts";
@@ -73,13 +73,14 @@ function referrerFrom(value: unknown): string {
 }
 
 export class Request {
-  #record: RequestRecord;
-  #headers: Headers;
-  #signal: AbortSignal;
+  #record!: RequestRecord;
+  #headers!: Headers;
+  /** Made when somebody first asks for it: most requests are never aborted. */
+  #signal: AbortSignal | null = null;
 
   static {
     requestRecord = (request) => request.#record;
-    requestSignal = (request) => request.#signal;
+    requestSignal = (request) => (request.#signal ??= dependentSignal([]));
     isRequest = (value): value is Request => isObject(value) && #record in value;
     makeRequest = (record) => {
       const request = new Request(internal);
@@ -92,22 +93,28 @@ export class Request {
 
   constructor(input: unknown, init: unknown = undefined) {
     requireArguments(arguments.length, 1, "Request constructor");
+    // Our own callers set everything themselves.
+    if (input === internal) return;
     const members = toDictionary(init, "RequestInit");
     const source = isRequest(input) ? input : null;
-    // Our own callers replace the record afterwards, so there is nothing to parse.
-    const record = input === internal ? blankRecord("") : source === null ? recordFromUrl(toUSVString(input)) : { ...source.#record, headers: [...source.#record.headers.map((h): [string, string] => [h[0], h[1]])], body: null };
+    const record = source === null ? recordFromUrl(toUSVString(input)) : { ...source.#record, headers: copyList(source.#record.headers), body: null };
     this.#record = record;
+    if (init === undefined && record.mode !== "no-cors") {
+      // The standard's steps for an empty init: nothing is filled anew.
+      if (source !== null) this.#signal = dependentSignal([requestSignal(source)]);
+      this.#headers = makeHeaders(record.headers, "request");
+      record.body = this.#initialBody(source, members, record);
+      return;
+    }
     applyInit(record, members, source !== null);
 
     const { signal } = members;
-    const signals: AbortSignal[] = [];
     if (signal !== undefined && signal !== null) {
       if (!isAbortSignal(signal)) throw new TypeError("Request: init.signal is not an AbortSignal");
-      signals.push(signal);
+      this.#signal = dependentSignal([signal]);
     } else if (signal === undefined && source !== null) {
-      signals.push(source.#signal);
+      this.#signal = dependentSignal([requestSignal(source)]);
     }
-    this.#signal = dependentSignal(signals);
 
     if (record.mode === "no-cors" && !SAFE_NO_CORS_METHODS.has(record.method)) {
       throw new TypeError(`Request: the method ${record.method} is not allowed with mode "no-cors"`);
@@ -184,7 +191,7 @@ export class Request {
     return false;
   }
   get signal(): AbortSignal {
-    return this.#signal;
+    return requestSignal(this);
   }
   get duplex(): string {
     void this.#record;
@@ -200,9 +207,9 @@ export class Request {
     const record = this.#record;
     if (record.body?.unusable === true) throw new TypeError("Request.clone: the body was already read or is locked");
     const copy = new Request(internal);
-    copy.#record = { ...record, headers: record.headers.map(([name, value]): [string, string] => [name, value]), body: record.body?.clone() ?? null };
+    copy.#record = { ...record, headers: copyList(record.headers), body: record.body?.clone() ?? null };
     copy.#headers = makeHeaders(copy.#record.headers, headersGuard(this.#headers));
-    copy.#signal = dependentSignal([this.#signal]);
+    copy.#signal = dependentSignal([requestSignal(this)]);
     return copy;
   }
   async #consume(format: BodyFormat): Promise<unknown> {

@@ -2,7 +2,7 @@
 
 import { type Body, type BodyFormat, consumeBody, extractBody } from "./body.ts";
 import { utf8Encode } from "./encoding.ts";
-import { fillHeaders, type Headers, headersGuard, type HeaderList, listGet, makeHeaders } from "./headers.ts";
+import { copyList, fillHeaders, type Headers, headersGuard, type HeaderList, listGet, makeHeaders } from "./headers.ts";
 import { jsonStringify } from "./boundary.ts";
 import type { ByteStream } from "./streams.ts";
 import { parseRelativeUrl } from "./url.ts";
@@ -137,7 +137,7 @@ export class Response {
   clone(): Response {
     const record = this.#record;
     if (record.body?.unusable === true) throw new TypeError("Response.clone: the body was already read or is locked");
-    const copy = { ...record, headers: record.headers.map(([name, value]): [string, string] => [name, value]), body: record.body?.clone() ?? null };
+    const copy = { ...record, headers: copyList(record.headers), body: record.body?.clone() ?? null };
     return makeResponse(copy, headersGuard(this.#headers) === "immutable");
   }
   async #consume(format: BodyFormat): Promise<unknown> {

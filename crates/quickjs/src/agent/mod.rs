@@ -2,6 +2,7 @@
 //! goes beyond a limit.
 
 mod console;
+mod event_init;
 pub(crate) mod host;
 mod limits;
 mod modules;

@@ -1,17 +1,16 @@
 //! The thread of a running worker: start, event loop, end.
 
 use super::console::ConsoleLevel;
+use super::event_init::init_of;
 use super::host;
 use super::limits::{StopReason, Watch};
 use super::modules;
 use super::realm::{Realm, Rejection, RunningEvent};
-use super::task::{EventKind, EventOutcome, EventTask, Next, Task, message_source_json};
+use super::task::{EventKind, EventOutcome, EventTask, Next, Task};
 use super::traffic::Written;
 use super::watchdog::{Watchdog, note_thread};
 use super::{Run, StartError, Started, Worker, lock};
 use crate::WorkerType;
-use crate::body::RequestBody;
-use crate::json;
 use crate::script::{LimitedAllocator, Script, describe_exception, layer, new_buffer, run as run_bytecode};
 use crate::shared::Shared;
 use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Runtime};
@@ -185,10 +184,7 @@ fn start<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<Hooks<'js>, StartErro
     if realm.shared.time.driven().is_some() {
         ctx.eval::<(), _>(VIRTUAL_TIME).map_err(|error| internal("virtual time", error))?;
     }
-    layer()
-        .bytecode(ctx)
-        .and_then(|code| run_bytecode(ctx, code))
-        .map_err(|error| internal("runtime layer", error))?;
+    run_bytecode(ctx, layer()).map_err(|error| internal("runtime layer", error))?;
     let hooks = realm.hooks.borrow_mut().take();
     let Some(hooks) = hooks else {
         return Err(StartError::Failed("the runtime layer did not connect".to_owned()));
@@ -491,60 +487,6 @@ fn dispatch<'js>(
         }));
     }
     called
-}
-
-type Init = (String, Option<bytes::Bytes>, Option<crate::fetch_event::FetchResponder>);
-
-fn init_of(realm: &Rc<Realm>, id: u32, kind: EventKind) -> Init {
-    match kind {
-        EventKind::Install | EventKind::Activate => ("{}".to_owned(), None, None),
-        EventKind::Sync { tag, last_chance, registration } => {
-            let (tag, registration) = (json::tag(&tag), registration.unwrap_or_else(|| "null".to_owned()));
-            let init =
-                format!("{{\"tag\":{tag},\"lastChance\":{last_chance},\"registration\":{registration}}}");
-            (init, None, None)
-        }
-        EventKind::PeriodicSync { tag, registration } => {
-            let (tag, registration) = (json::tag(&tag), registration.unwrap_or_else(|| "null".to_owned()));
-            (format!("{{\"tag\":{tag},\"registration\":{registration}}}"), None, None)
-        }
-        EventKind::Message { data, source } => {
-            let init = serde_json::json!({
-                "data": data,
-                "origin": realm.worker.storage_key.origin(),
-                "source": message_source_json(&source),
-            });
-            (init.to_string(), None, None)
-        }
-        EventKind::Fetch { mut request, preload, responder } => {
-            let body = std::mem::take(&mut request.body);
-            let bytes = match &body {
-                RequestBody::Bytes(bytes) if !bytes.is_empty() => Some(bytes.clone()),
-                _ => None,
-            };
-            let streams = matches!(body, RequestBody::Stream(_));
-            realm.traffic.borrow_mut().put_event_body(id, body);
-            let init = serde_json::json!({
-                "method": request.method,
-                "url": request.url,
-                "headers": request.headers,
-                "mode": request.mode,
-                "credentials": request.credentials,
-                "redirect": request.redirect,
-                "referrer": request.referrer,
-                "destination": request.destination,
-                "cache": "default",
-                "clientId": request.client_id,
-                "resultingClientId": request.resulting_client_id,
-                "streams": streams,
-                "preloads": preload.is_some(),
-            });
-            if let Some(preload) = preload {
-                realm.traffic.borrow_mut().put_preload(id, preload);
-            }
-            (init.to_string(), bytes, Some(responder))
-        }
-    }
 }
 
 /// `null` where a plain `Option` would give `undefined`.

@@ -1,19 +1,24 @@
-//! Classic scripts as bytecode: compiled once per process, then run in any worker's global scope.
+//! Classic scripts as bytecode: compiled once, then run in any worker's global scope.
 
 #![allow(unsafe_code)]
 
+use super::compile::compile_script;
+use bytes::Bytes;
 use rquickjs::{Ctx, Error, Value, qjs};
-use std::ffi::CString;
-use std::sync::Arc;
 
 /// A compiled classic script.
 ///
-/// The engine's bytecode reader trusts its input, so a value of this type can only be made by [`compile`], lives in
-/// memory only, and is never written to or read from a disk.
+/// The engine's bytecode reader trusts its input, so a value of this type is made by [`compile`] or is a part of this
+/// program, and is never written to or read from a file.
 #[derive(Clone)]
-pub(crate) struct Bytecode(Arc<[u8]>);
+pub(crate) struct Bytecode(Bytes);
 
 impl Bytecode {
+    /// What build.rs has compiled with the same engine: as trustworthy as the machine code beside it.
+    pub(super) const fn built_in(code: &'static [u8]) -> Bytecode {
+        Bytecode(Bytes::from_static(code))
+    }
+
     /// Its size in memory.
     pub(crate) fn len_bytes(&self) -> usize {
         self.0.len()
@@ -22,60 +27,14 @@ impl Bytecode {
 
 /// Compiles a classic script; gives the engine's SyntaxError as the pending exception if it cannot be parsed.
 pub(crate) fn compile(ctx: &Ctx<'_>, file_name: &str, source: &str) -> Result<Bytecode, Error> {
-    compile_with(ctx, file_name, source, 0)
-}
-
-/// Like [`compile`], but functions forget their source text and print as native code, as a browser's own functions do.
-/// The code is a quarter of the size, and so is what each worker reads.
-pub(crate) fn compile_native(ctx: &Ctx<'_>, file_name: &str, source: &str) -> Result<Bytecode, Error> {
-    compile_with(ctx, file_name, source, qjs::JS_WRITE_OBJ_STRIP_SOURCE)
-}
-
-fn compile_with(ctx: &Ctx<'_>, file_name: &str, source: &str, options: u32) -> Result<Bytecode, Error> {
-    let file_name = CString::new(file_name.replace('\0', "%00"))?;
-    // The engine wants a NUL after the text, beyond the length that it is told. NULs inside the text are allowed.
-    let mut text = Vec::with_capacity(source.len() + 1);
-    text.extend_from_slice(source.as_bytes());
-    text.push(0);
-    let flags = (qjs::JS_EVAL_TYPE_GLOBAL | qjs::JS_EVAL_FLAG_COMPILE_ONLY) as i32;
-    // SAFETY: the context is alive and locked by this thread (a `Ctx` exists only inside `Context::with`); `text` has
-    // `source.len()` bytes followed by a NUL; `file_name` is NUL-terminated. The value is owned by `function`.
-    let function = unsafe {
-        let raw = qjs::JS_Eval(
-            ctx.as_raw().as_ptr(),
-            text.as_ptr().cast(),
-            source.len() as qjs::size_t,
-            file_name.as_ptr(),
-            flags,
-        );
-        Value::from_raw(ctx.clone(), raw)
-    };
-    if function.is_exception() {
-        return Err(Error::Exception);
-    }
-    let mut size: qjs::size_t = 0;
-    // SAFETY: `function` is alive; the writer gives a block of `size` bytes that must be freed with `js_free`.
-    unsafe {
-        let block = qjs::JS_WriteObject(
-            ctx.as_raw().as_ptr(),
-            &mut size,
-            function.as_raw(),
-            (qjs::JS_WRITE_OBJ_BYTECODE | options) as i32,
-        );
-        if block.is_null() {
-            return Err(Error::Exception);
-        }
-        let bytes: Arc<[u8]> = std::slice::from_raw_parts(block, size as usize).into();
-        qjs::js_free(ctx.as_raw().as_ptr(), block.cast());
-        Ok(Bytecode(bytes))
-    }
+    compile_script(ctx, file_name, source, 0).map(|code| Bytecode(code.into()))
 }
 
 /// Runs a compiled script in the global scope, as if its source were evaluated there. `var`s and functions become
 /// properties of the global object.
 pub(crate) fn run<'js>(ctx: &Ctx<'js>, bytecode: &Bytecode) -> Result<Value<'js>, Error> {
-    // SAFETY: the bytes come from `compile` of this same process and engine version (the field is private and nothing
-    // else makes a `Bytecode`), so they are well-formed. The reader copies what it keeps. `JS_EvalFunction` takes
+    // SAFETY: the bytes come from `compile_script` of this same engine version, in this process or when it was built
+    // (the field is private and nothing else makes a `Bytecode`), so they are well-formed. The reader copies what it keeps. `JS_EvalFunction` takes
     // ownership of the function value.
     let result = unsafe {
         let context = ctx.as_raw().as_ptr();

@@ -4,11 +4,12 @@
 mod bytecode;
 mod cache;
 mod clone;
+mod compile;
 mod layer;
 mod memory;
 mod value;
 
-pub(crate) use bytecode::{Bytecode, compile, compile_native, run};
+pub(crate) use bytecode::{Bytecode, compile, run};
 pub(crate) use cache::{BytecodeCache, Script};
 pub(crate) use clone::{BlobSource, CloneTools, deserialize, serialize};
 pub(crate) use layer::{layer, layer_part};

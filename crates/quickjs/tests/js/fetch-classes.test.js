@@ -1,5 +1,29 @@
 // Headers, Request, Response, fetch (Fetch standard).
 
+test("a request has one signal, which follows that of the request it was made of", () => {
+  const controller = new AbortController();
+  const first = new Request("/x", { signal: controller.signal });
+  const [second, third] = [new Request(first), first.clone()];
+  assert(first.signal !== controller.signal && first.signal === first.signal);
+  assert(second.signal !== first.signal && third.signal !== first.signal);
+  const plain = new Request("/x");
+  assert(plain.signal === plain.signal && !plain.signal.aborted);
+  controller.abort();
+  assertDeepEquals([first, second, third, plain, new Request(plain)].map((request) => request.signal.aborted), [true, true, true, false, false]);
+});
+
+test("a request made of another without init is the same request", async () => {
+  const source = new Request("/x", { method: "POST", body: "text", headers: { "X-A": "1" }, cache: "reload", redirect: "manual", credentials: "omit" });
+  const copy = new Request(source);
+  const shown = (request) => [request.method, request.url, request.cache, request.redirect, request.credentials, request.mode, [...request.headers]];
+  assertDeepEquals(shown(copy), shown(source));
+  copy.headers.set("x-a", "2");
+  assertEquals(source.headers.get("x-a"), "1");
+  assert(source.bodyUsed);
+  assertEquals(await copy.text(), "text");
+  assertThrows(TypeError, () => new Request(source));
+});
+
 test("Headers: combine, sort, case, iteration while changing", () => {
   const headers = new Headers({ b: "2", A: "1" });
   headers.append("a", " 3 ");

@@ -1,6 +1,6 @@
 //! Events: when one may begin, and what follows when it has ended (sections 1.5, 2.5 and 2.6 of the requirements).
 
-use super::input::{Request, RunId};
+use super::input::{Input, Request, RunId};
 use super::state::{Due, Key, Phase, Time};
 use super::{Model, Run};
 use crate::scenario::Slot;
@@ -34,12 +34,12 @@ impl Model {
                 entry.due = None;
             }
         }
-        self.begin_events(false);
+        self.begin_events(|_| false);
     }
 
     /// Begins every event that must begin, and those that may and did.
-    pub(super) fn settle(&mut self) {
-        self.begin_events(true);
+    pub(super) fn settle(&mut self, input: &Input) {
+        self.begin_events(|key| input.retries(key));
     }
 
     /// Entries whose event did not reach the worker are as any others.
@@ -49,14 +49,14 @@ impl Model {
         }
     }
 
-    /// `changed`: something has changed that may be a reason to try again what did not reach its worker.
-    fn begin_events(&mut self, changed: bool) {
+    /// `retries`: whether there may be a reason to try an event again that did not reach its worker.
+    fn begin_events(&mut self, retries: impl Fn(Key) -> bool) {
         let keys: Vec<Key> = self.state.entries.keys().copied().collect();
         for key in keys {
             let begins = match (key.1, self.state.entries[&key].phase) {
                 (SyncKind::BackgroundSync, Phase::Pending) => self.may_fire(key.0, key.1),
                 (SyncKind::BackgroundSync, Phase::Unreached) => {
-                    changed && self.may_fire(key.0, key.1) && self.has_started(key, false)
+                    retries(key) && self.may_fire(key.0, key.1) && self.has_started(key, false)
                 }
                 (SyncKind::PeriodicSync, Phase::Again) => self.may_fire(key.0, key.1),
                 (SyncKind::PeriodicSync, Phase::Pending) => {

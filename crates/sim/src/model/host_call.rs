@@ -70,7 +70,7 @@ impl Model {
 
     /// Everything that is due, now: answered when nothing runs any more that runs now.
     pub(super) fn fire_due(&mut self, request: Request) {
-        self.settle();
+        self.settle(&Input::FireDue { request });
         let runs: Vec<u64> = self.runs.keys().copied().collect();
         self.state.due_waits.push(DueWait { request, events: runs.len(), runs });
         self.end_due_waits();

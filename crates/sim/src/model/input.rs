@@ -1,5 +1,6 @@
 //! What is told to a host.
 
+use super::state::Key;
 use crate::scenario::{Entry, Site, SiteFact, Slot};
 use wakeworker::core::{
     ActiveWorker, AttemptOutcome, Connection, FrameType, PermissionName, Power, SyncKind, WorkerId,
@@ -107,6 +108,25 @@ impl Input {
             | Input::Tool { request, .. }
             | Input::FireDue { request } => Some(*request),
             _ => None,
+        }
+    }
+
+    /// Whether it is a reason to try an event again that did not reach its worker: a change of the world is, and so is a
+    /// registration of the same entry.
+    pub(crate) fn retries(&self, key: Key) -> bool {
+        match *self {
+            Input::RegisterOneShot { slot, tag, .. } => key == (slot, SyncKind::BackgroundSync, tag),
+            Input::AddWorker { .. }
+            | Input::RemoveWorker { .. }
+            | Input::ClearOrigin { .. }
+            | Input::Network(_)
+            | Input::Power(_)
+            | Input::Permission(..)
+            | Input::State(..)
+            | Input::HoldOffline(..)
+            | Input::Worker { .. }
+            | Input::FireDue { .. } => true,
+            _ => false,
         }
     }
 

@@ -109,7 +109,7 @@ impl Model {
         for input in inputs {
             self.note_fact(&input);
             self.apply(&input);
-            self.settle();
+            self.settle(&input);
         }
         if self.down {
             (self.state, self.runs) = before;

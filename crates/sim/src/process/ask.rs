@@ -178,7 +178,11 @@ impl Process {
             return;
         }
         let pending = life.handle.service_worker_manager().registrations();
+        let lives = self.lives;
         self.turn();
+        if self.lives != lives {
+            return; // What the process that died was told is of no use to the next.
+        }
         let found = pending.wait().unwrap_or_default();
         let of_slot = found.into_iter().find(|registration| registration.scope_uri() == scope(slot));
         if let (Some(life), Some(object)) =

@@ -20,7 +20,7 @@ pub(super) fn install<'js>(host: &HostObject<'js>, realm: &Rc<Realm>) -> Result<
     host.function("readPart", |ctx: Ctx<'js>, name: String| -> Result<Value<'js>> {
         let missing = || HostError::new("TypeError", format!("the runtime layer has no part `{name}`"));
         let part = layer_part(&name).ok_or_else(|| throw(&ctx, &missing()))?;
-        run(&ctx, part.bytecode(&ctx)?)
+        run(&ctx, part)
     })?;
 
     let state = realm.clone();

@@ -12,28 +12,20 @@ use std::rc::Rc;
 
 pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     let state = realm.clone();
-    host.function("eventEnded", move |id: u32, outcome: Text| ended(&state, id, &outcome.into_string()))?;
+    host.function("eventEnded", move |id: u32, handled: bool, rejection: Opt<Option<Text>>| {
+        ended(&state, id, handled, rejection.0.flatten().map(Text::into_string));
+    })?;
     let state = realm.clone();
     host.function("fetchRespond", move |id: u32, head: Opt<Option<Text>>, body: Opt<Option<BufferPart>>| {
         respond(&state, id, head.0.flatten().map(Text::into_string), body.0.flatten().map(|part| part.0));
     })
 }
 
-#[derive(Deserialize)]
-struct Outcome {
-    ok: bool,
-    #[serde(default)]
-    handled: bool,
-    #[serde(default)]
-    message: String,
-}
-
-fn ended(realm: &Realm, id: u32, outcome: &str) {
+fn ended(realm: &Realm, id: u32, handled: bool, rejection: Option<String>) {
     let Some(event) = realm.end_event(id) else { return };
-    event.done.finish(match serde_json::from_str::<Outcome>(outcome) {
-        Ok(Outcome { ok: true, handled, .. }) => EventOutcome::Succeeded { handled },
-        Ok(Outcome { message, .. }) => EventOutcome::Rejected(message),
-        Err(error) => EventOutcome::Terminated(format!("the outcome of the event cannot be read: {error}")),
+    event.done.finish(match rejection {
+        None => EventOutcome::Succeeded { handled },
+        Some(message) => EventOutcome::Rejected(message),
     });
 }
 

@@ -3,6 +3,7 @@
 use super::{Answer, HostObject, Reply};
 use crate::script::Text;
 use rquickjs::function::Opt;
+use serde::Serialize;
 use url::{Url, quirks};
 
 pub(super) fn install(host: &HostObject<'_>) -> rquickjs::Result<()> {
@@ -42,21 +43,38 @@ fn set_part(href: &str, part: &str, value: &str) -> Option<Url> {
     Some(url)
 }
 
+/// What the layer keeps of an URL.
+#[derive(Serialize)]
+struct UrlRecord<'a> {
+    href: &'a str,
+    origin: String,
+    protocol: &'a str,
+    username: &'a str,
+    password: &'a str,
+    host: &'a str,
+    hostname: &'a str,
+    port: &'a str,
+    pathname: &'a str,
+    search: &'a str,
+    hash: &'a str,
+}
+
 fn record(url: &Url) -> String {
-    serde_json::json!({
-        "href": quirks::href(url),
-        "origin": origin(url),
-        "protocol": quirks::protocol(url),
-        "username": quirks::username(url),
-        "password": quirks::password(url),
-        "host": quirks::host(url),
-        "hostname": quirks::hostname(url),
-        "port": quirks::port(url),
-        "pathname": quirks::pathname(url),
-        "search": quirks::search(url),
-        "hash": quirks::hash(url),
-    })
-    .to_string()
+    let record = UrlRecord {
+        href: quirks::href(url),
+        origin: origin(url),
+        protocol: quirks::protocol(url),
+        username: quirks::username(url),
+        password: quirks::password(url),
+        host: quirks::host(url),
+        hostname: quirks::hostname(url),
+        port: quirks::port(url),
+        pathname: quirks::pathname(url),
+        search: quirks::search(url),
+        hash: quirks::hash(url),
+    };
+    // Strings always have a JSON form.
+    serde_json::to_string(&record).unwrap_or_default()
 }
 
 /// URL standard, "origin": of blob: URLs only those of pages count.
