@@ -51,7 +51,17 @@ async function send() {
   db.close();
 }
 let kept;
-addEventListener("message", (event) => event.waitUntil(keep(event)));
+addEventListener("message", (event) => event.waitUntil("develop" in event.data ? develop(event) : keep(event)));
+async function develop(event) {
+  const db = await idb.openDB("app", 1);
+  const { picture, list } = await db.get("outbox", event.data.develop);
+  const bytes = new Uint8Array(await picture.arrayBuffer());
+  const seen = [picture instanceof File, picture.name, picture.type, picture.lastModified, bytes.length, bytes.every((byte) => byte === 7)];
+  seen.push(list[0] === list[1], list[0] instanceof File, await list[0].text());
+  const key = await db.add("outbox", { text: "made", made: new File(["développé"], "m.txt", { type: "text/plain", lastModified: 6 }) });
+  db.close();
+  event.source.postMessage({ seen, key });
+}
 async function keep(event) {
   kept = await idb.openDB("shared", 1, {
     upgrade: (db) => void db.createObjectStore("s"),
@@ -132,6 +142,34 @@ for (const name of ["Chromium", "Firefox"]) {
     } finally {
       await app.close();
       server.close();
+    }
+  });
+
+  test(`${name}: Blobs and Files go both ways, up to a limit`, async () => {
+    const app = await App.open(files);
+    try {
+      const tab = await newTab(name, app);
+      const [seen, made, refused, count] = await tab.evaluate(`(async () => {
+        const { active } = await ready();
+        const db = await opened();
+        const picture = new File([new Uint8Array(300_000).fill(7)], "päper.bin", { type: "image/x", lastModified: 5 });
+        const same = new Blob(["twice"]);
+        const key = await db.add("outbox", { text: "picture", picture, list: [same, same] });
+        const told = new Promise((resolve) => (navigator.serviceWorker.onmessage = (event) => resolve(event.data)));
+        active.postMessage({ develop: key });
+        const { seen, key: answer } = await told;
+        const { made } = await db.get("outbox", answer);
+        const huge = new Blob([new Uint8Array(30 << 20)]);
+        const refused = await db.add("outbox", { text: "huge", huge }).catch((error) => [error.name, error.message]);
+        return [seen, [made instanceof File, made.name, made.type, made.lastModified, await made.text()], refused, await db.count("outbox")];
+      })()`);
+      assert.deepEqual(seen, [true, "päper.bin", "image/x", 5, 300_000, true, true, false, "twice"]);
+      assert.deepEqual(made, [true, "m.txt", "text/plain", 6, "développé"]);
+      assert.equal(refused[0], "UnknownError");
+      assert.match(refused[1], /store it in parts/);
+      assert.equal(count, 2, "the connection and what is stored are whole");
+    } finally {
+      await app.close();
     }
   });
 

@@ -7,7 +7,6 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::io::{Read, Write};
 use support::{Page, Site, http};
 
 /// Keeps something everywhere it can, and tells everything that it can see.
@@ -53,31 +52,6 @@ onfetch = (event) => {
 };
 ";
 
-/// A server that answers with the cookies that it got.
-fn cookie_server() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let mut head = Vec::new();
-            let mut byte = [0];
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
-                head.push(byte[0]);
-            }
-            let head = String::from_utf8_lossy(&head).into_owned();
-            let cookie = head.lines().find_map(|line| line.strip_prefix("cookie: ")).unwrap_or("").to_owned();
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{cookie}",
-                cookie.len()
-            );
-            // Whoever asked may have gone.
-            let _ = stream.write_all(answer.as_bytes());
-        }
-    });
-    format!("http://{address}")
-}
-
 /// What the worker of an origin says to a request of its page that carries a cookie.
 async fn asked(origin: &str, path: &str) -> String {
     let request = http()
@@ -96,7 +70,7 @@ async fn seen(origin: &str) -> Value {
 #[tokio::test] // R35, R175
 async fn an_origin_sees_nothing_of_another_one() {
     let site = Site::new(&[("index.html", "<p>"), ("sw.js", WORKER)]);
-    let cookies = cookie_server();
+    let cookies = support::cookie_server::start();
     let serve = site.serve(&["--proxy", &format!("/cookies={cookies}")]);
     let (a, b) = (serve.origin.clone(), serve.renamed("localhost"));
     let mut page_a = Page::open_at(&a, "/").await;

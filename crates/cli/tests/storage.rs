@@ -7,7 +7,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::path::Path;
-use support::{Page, Serve, Site, failure, run, success};
+use support::{Page, Serve, Site, failure, http, run, success};
 
 const WORKER: &str = "
 const done = (request) => new Promise((resolve, reject) => {
@@ -25,7 +25,19 @@ async function fill() {
   await new Promise((resolve) => { transaction.oncomplete = resolve; });
 }
 oninstall = (event) => event.waitUntil(fill());
+onfetch = (event) => {
+  const { pathname } = new URL(event.request.url);
+  if (pathname.startsWith('/ask/')) event.respondWith(fetch('/cookies' + pathname).then((r) => r.text()).then((text) => new Response(text)));
+};
 ";
+
+/// What the worker hears from a server that tells it which cookies it sent.
+async fn cookies_sent(serve: &Serve, path: &str) -> String {
+    let request = http().get(serve.url(path)).header("referer", format!("{}/", serve.origin));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200, "{path}");
+    response.text().await.unwrap()
+}
 
 fn site() -> Site {
     Site::new(&[("index.html", "<p>"), ("sw.js", WORKER)])
@@ -101,6 +113,67 @@ async fn without_serve_the_profile_is_shown_and_cleared_and_nothing_is_fired() {
     assert_eq!(again.control_json(&["list"])["registrations"], json!([]));
     let mut page = Page::open(&again, "/").await;
     assert_eq!(page.call("getRegistrations", json!({})).await, Ok(json!([])));
+}
+
+#[tokio::test] // R163
+async fn clearing_takes_the_cookies_of_workers_too_with_serve_and_without() {
+    let site = site();
+    let proxy = format!("/cookies={}", support::cookie_server::start());
+    let mut serve = site.serve(&["--proxy", &proxy]);
+    for is_running in [true, false] {
+        Page::open(&serve, "/").await.activate("sw.js").await;
+        assert_eq!(cookies_sent(&serve, "/ask/set").await, "");
+        assert_eq!(cookies_sent(&serve, "/ask/which").await, "kept=1");
+        let clear = ["storage", "clear", "--origin", &*serve.origin.clone()];
+        if is_running {
+            serve.control_json(&clear);
+        } else {
+            let port = serve.port();
+            serve.kill();
+            without_serve(&site.profile(), &clear);
+            serve = site.serve_app(site.app().to_str().unwrap(), port, &["--proxy", &proxy]);
+        }
+        Page::open(&serve, "/").await.activate("sw.js").await;
+        assert_eq!(cookies_sent(&serve, "/ask/which").await, "", "running: {is_running}");
+        let file = std::fs::read(site.profile().join("workers/cookies.sqlite")).unwrap();
+        assert!(file.starts_with(b"SQLite format 3"), "cookies are kept here");
+    }
+}
+
+#[tokio::test] // R170
+async fn damaged_files_are_moved_aside_and_told_of_and_the_rest_works() {
+    let site = site();
+    let serve = site.serve(&[]);
+    let (origin, port) = (serve.origin.clone(), serve.port());
+    filled(&serve).await;
+    // Stopped, it leaves no log, from which a damaged file would be mended.
+    assert!(serve.stop().0.success());
+    let storage = site.profile().join("workers");
+    let all = ["workers.sqlite", "cookies.sqlite", "caches.sqlite", "indexeddb/catalog.sqlite"];
+    for name in all {
+        std::fs::write(storage.join(name), "x".repeat(10_000)).unwrap();
+    }
+    let profile = site.profile();
+    let output = run(["storage", "--json", "--profile", profile.to_str().unwrap()]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    for name in all {
+        let aside = storage.join(format!("{name}.damaged"));
+        assert!(told.contains(&aside.display().to_string()), "{name}: {told}");
+        assert_eq!(std::fs::read(aside).unwrap(), [b'x'; 10_000]);
+    }
+    assert_eq!(std::fs::read_dir(storage.join("caches.damaged")).unwrap().count(), 2, "a body and the lock");
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(list["origins"][0]["databases"][0]["name"], "outbox", "{list}");
+    assert_eq!(list["origins"][0]["caches"], json!([]), "{list}");
+
+    // The entry is the engine's, and the worker that a page registers again takes its place.
+    let again = site.serve_app(site.app().to_str().unwrap(), port, &[]);
+    assert_eq!(again.origin, origin);
+    assert_eq!(again.control_json(&["list"])["registrations"].as_array().unwrap().len(), 1);
+    let mut page = Page::open(&again, "/").await;
+    page.activate("sw.js").await;
+    let listed = again.control_json(&["list"]);
+    assert_eq!(listed["registrations"][0]["tag"], "t", "{listed}");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! What an operation of the engine costs, beside the same rows in a bare SQLite table, in turns on the same disk.
 //!
 //! ```sh
-//! cargo bench -p wakeworker-indexeddb --bench engine -- [DIRECTORY]
+//! cargo bench -p wakeworker-indexeddb --bench engine -- [--json] [DIRECTORY]
 //! ```
 //!
-//! Both have a write-ahead log and the same durability; the bare side has one table, one prepared statement for each
-//! operation and nothing else. The sides take turns of a few milliseconds, and the best of many counts: whatever else
-//! the machine does only makes a turn longer. `DIRECTORY` must be on a real disk; the default is the build directory.
+//! Both have a write-ahead log and the same durability; the bare side has one table and one index of its records, one
+//! prepared statement for each operation, and nothing else. The sides take turns of a few milliseconds; the medians of
+//! all turns are shown, and the ratio of the best ones, because whatever else the machine does only makes a turn longer.
+//! `--json` prints the medians for `scripts/bench indexeddb`, without the large database. `DIRECTORY` must be on a real
+//! disk; the default is the build directory.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use rusqlite::{Connection, params};
@@ -30,56 +32,149 @@ const ROUNDS: u32 = 60;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    let given = std::env::args().skip(1).find(|argument| argument != "--bench");
-    let parent = given.map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let given: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let is_json = given.iter().any(|argument| argument == "--json");
+    let named = given.iter().find(|argument| *argument != "--json");
+    let parent = named.map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
     std::fs::create_dir_all(&parent)?;
     let dir = tempfile::tempdir_in(&parent)?;
-    println!("{:52} {:>10} {:>10} {:>7}", "µs for each record, best of 60", "engine", "SQLite", "ratio");
-    let mut own = Own::open(&dir.path().join("own"))?;
+    let own = Own::open(&dir.path().join("own"))?;
     let bare = Bare::open(&dir.path().join("bare.sqlite"))?;
+    if !is_json {
+        println!(
+            "{:46} {:>10} {:>10} {:>7} {:>9}",
+            "µs for each record", "engine", "SQLite", "ratio", "of best"
+        );
+    }
+    let mut all = Vec::new();
+    // The places of both sides, and the name in the comparison with browsers.
+    let mut compare = |name: &str, what: &str, records: u32, own: &mut Turn<'_>, bare: &mut Turn<'_>| {
+        let turns = take_turns(records, own, bare)?;
+        if !is_json {
+            turns.print(what);
+        }
+        all.push(format!("\"{name}\":[{},{}]", turns.engine(), turns.bare()));
+        Ok::<_, Box<dyn Error>>(())
+    };
     compare(
+        "put, relaxed",
         "put, 1,000 in a relaxed transaction",
         RECORDS,
-        |round| own.fill(round),
-        |round| bare.fill(round),
+        &mut |round| own.fill(2 * round, false),
+        &mut |round| bare.fill(2 * round, false),
     )?;
-    compare("put over an existing record, the same", RECORDS, |_| own.fill(0), |_| bare.fill(0))?;
-    compare("one put and a strict commit", COMMITS, |_| own.commits(true), |_| bare.commits(true))?;
-    compare("one put and a relaxed commit", COMMITS, |_| own.commits(false), |_| bare.commits(false))?;
-    compare("get, 1,000 in a transaction", RECORDS, |_| own.gets(), |_| bare.gets())?;
-    compare("a cursor's step, 1,000 in a transaction", RECORDS, |_| own.cursor(), |_| bare.cursor())?;
-    compare("getAll of 1,000", RECORDS, |_| own.get_all(), |_| bare.get_all())?;
-    compare("count of 1,000", RECORDS, |_| own.count(), |_| bare.count())?;
+    compare(
+        "put, strict",
+        "put, 1,000 in a strict transaction",
+        RECORDS,
+        &mut |round| own.fill(2 * round + 1, true),
+        &mut |round| bare.fill(2 * round + 1, true),
+    )?;
+    compare(
+        "put over, relaxed",
+        "put over an existing record, relaxed",
+        RECORDS,
+        &mut |_| own.fill(0, false),
+        &mut |_| bare.fill(0, false),
+    )?;
+    compare(
+        "put with an index",
+        "put with a key in an index, relaxed",
+        RECORDS,
+        &mut |round| own.fill_indexed(round),
+        &mut |round| bare.fill_indexed(round),
+    )?;
+    compare(
+        "put over with an index",
+        "put over an existing one, with an index",
+        RECORDS,
+        &mut |_| own.fill_indexed(0),
+        &mut |_| bare.fill_indexed(0),
+    )?;
+    compare(
+        "commit, strict",
+        "one put and a strict commit",
+        COMMITS,
+        &mut |_| own.commits(true),
+        &mut |_| bare.commits(true),
+    )?;
+    compare(
+        "commit, relaxed",
+        "one put and a relaxed commit",
+        COMMITS,
+        &mut |_| own.commits(false),
+        &mut |_| bare.commits(false),
+    )?;
+    compare("get", "get, 1,000 in a transaction", RECORDS, &mut |_| own.gets(), &mut |_| bare.gets())?;
+    compare(
+        "cursor",
+        "a cursor's step, 1,000 in a transaction",
+        RECORDS,
+        &mut |_| own.cursor(),
+        &mut |_| bare.cursor(),
+    )?;
+    compare("getAll", "getAll of 1,000", RECORDS, &mut |_| own.get_all(), &mut |_| bare.get_all())?;
+    compare("count", "count of 1,000", RECORDS, &mut |_| own.count(), &mut |_| bare.count())?;
+    compare(
+        "delete",
+        "delete, one key of 1,000 each",
+        RECORDS,
+        &mut |round| own.delete(2 * round),
+        &mut |round| bare.delete(2 * round),
+    )?;
+    if is_json {
+        println!("{{{}}}", all.join(","));
+        return Ok(());
+    }
     drop(own);
     open_large(&dir.path().join("large"))
 }
 
-/// Takes turns; prints the best of each and their ratio.
-fn compare(
-    what: &str,
-    records: u32,
-    mut own: impl FnMut(u32) -> Result<()>,
-    mut bare: impl FnMut(u32) -> Result<()>,
-) -> Result<()> {
-    let (mut ours, mut theirs) = (Duration::MAX, Duration::MAX);
+/// What a side does in a round.
+type Turn<'a> = dyn FnMut(u32) -> Result<()> + 'a;
+
+/// Microseconds for each record, of all turns of both sides, sorted.
+struct Turns {
+    engine: Vec<f64>,
+    bare: Vec<f64>,
+}
+
+fn take_turns(records: u32, own: &mut Turn<'_>, bare: &mut Turn<'_>) -> Result<Turns> {
+    let mut turns = Turns { engine: Vec::new(), bare: Vec::new() };
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(records);
     for round in 0..ROUNDS {
         let begin = now();
         own(round)?;
         let middle = now();
         bare(round)?;
-        ours = ours.min(middle - begin);
-        theirs = theirs.min(middle.elapsed());
+        turns.engine.push(each(middle - begin));
+        turns.bare.push(each(middle.elapsed()));
     }
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(records);
-    let (ours, theirs) = (each(ours), each(theirs));
-    println!("{what:52} {ours:>10.2} {theirs:>10.2} {:>6.2}x", ours / theirs);
-    Ok(())
+    turns.engine.sort_by(f64::total_cmp);
+    turns.bare.sort_by(f64::total_cmp);
+    Ok(turns)
+}
+
+impl Turns {
+    fn engine(&self) -> f64 {
+        self.engine[self.engine.len() / 2]
+    }
+
+    fn bare(&self) -> f64 {
+        self.bare[self.bare.len() / 2]
+    }
+
+    fn print(&self, what: &str) {
+        let (engine, bare) = (self.engine(), self.bare());
+        let best = self.engine[0] / self.bare[0];
+        println!("{what:46} {engine:>10.2} {bare:>10.2} {:>6.2}x {best:>8.2}x", engine / bare);
+    }
 }
 
 /// A fresh engine over a database with a million records.
 fn open_large(dir: &Path) -> Result<()> {
-    let mut own = Own::open(dir)?;
-    own.put_all(0..LARGE, Mode::ReadWrite)?;
+    let own = Own::open(dir)?;
+    own.put_all(0..LARGE, false)?;
     drop(own);
     let mut times = Vec::new();
     let before = resident_kib();
@@ -101,11 +196,13 @@ fn open_large(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The engine with one store that has one index.
+/// The engine with one store, and one that has an index.
 struct Own {
     context: Context,
     connection: u64,
     store: i64,
+    indexed: i64,
+    index: i64,
 }
 
 struct Notices(Mutex<Sender<Notice>>);
@@ -122,28 +219,35 @@ impl Own {
         let (sender, notices) = channel();
         let context = engine.context("https://a.example", Arc::new(Notices(Mutex::new(sender))));
         context.open_database(1, b"bench", Some(1));
-        let (connection, store) = match notices.recv()? {
+        match notices.recv()? {
             Notice::UpgradeNeeded { connection, transaction, .. } => {
                 let store = context.create_store(transaction, b"s", None, false)?;
+                let indexed = context.create_store(transaction, b"t", None, false)?;
+                let index = context.create_index(transaction, indexed, b"i", b"\"x\"", false, false)?;
                 context.commit(transaction)?;
-                (connection, store)
+                Ok(Own { context, connection, store, indexed, index })
             }
             Notice::Opened { connection, schema, .. } => {
-                (connection, schema.stores.first().ok_or("the store is gone")?.id)
+                let [store, indexed] = &*schema.stores else { return Err("the stores are gone".into()) };
+                let index = indexed.indexes.first().ok_or("the index is gone")?.id;
+                Ok(Own { context, connection, store: store.id, indexed: indexed.id, index })
             }
-            other => return Err(format!("{other:?}").into()),
-        };
-        Ok(Own { context, connection, store })
+            other => Err(format!("{other:?}").into()),
+        }
     }
 
     fn begin(&self, mode: Mode, strict: bool) -> Result<u64> {
-        let (transaction, started) = self.context.begin(self.connection, &[self.store], mode, strict)?;
+        self.begin_with(self.store, mode, strict)
+    }
+
+    fn begin_with(&self, store: i64, mode: Mode, strict: bool) -> Result<u64> {
+        let (transaction, started) = self.context.begin(self.connection, &[store], mode, strict)?;
         assert!(started, "nobody else has a transaction");
         Ok(transaction)
     }
 
-    fn put_all(&mut self, keys: std::ops::Range<u32>, mode: Mode) -> Result<()> {
-        let transaction = self.begin(mode, false)?;
+    fn put_all(&self, keys: std::ops::Range<u32>, strict: bool) -> Result<()> {
+        let transaction = self.begin(Mode::ReadWrite, strict)?;
         for key in keys {
             self.put(transaction, key)?;
         }
@@ -155,8 +259,25 @@ impl Own {
         Ok(self.context.put(transaction, self.store, &number(key)?, &value(), &entries, true)?)
     }
 
-    fn fill(&mut self, round: u32) -> Result<()> {
-        self.put_all(round * RECORDS..(round + 1) * RECORDS, Mode::ReadWrite)
+    fn fill(&self, round: u32, strict: bool) -> Result<()> {
+        self.put_all(keys_of(round), strict)
+    }
+
+    fn fill_indexed(&self, round: u32) -> Result<()> {
+        let transaction = self.begin_with(self.indexed, Mode::ReadWrite, false)?;
+        for key in keys_of(round) {
+            let entries = [IndexKeys { index: self.index, keys: vec![number(scattered(key))?] }];
+            self.context.put(transaction, self.indexed, &number(key)?, &value(), &entries, true)?;
+        }
+        Ok(self.context.commit(transaction)?)
+    }
+
+    fn delete(&self, round: u32) -> Result<()> {
+        let transaction = self.begin(Mode::ReadWrite, false)?;
+        for key in keys_of(round) {
+            self.context.delete(transaction, self.store, &Range::only(number(key)?))?;
+        }
+        Ok(self.context.commit(transaction)?)
     }
 
     fn commits(&self, strict: bool) -> Result<()> {
@@ -226,6 +347,15 @@ fn value() -> [u8; 200] {
     value
 }
 
+fn keys_of(round: u32) -> std::ops::Range<u32> {
+    round * RECORDS..(round + 1) * RECORDS
+}
+
+/// Another number for each key, in no order.
+fn scattered(key: u32) -> u32 {
+    key.wrapping_mul(2_654_435_761)
+}
+
 fn number(key: u32) -> Result<Key> {
     Ok(Key::from_parts([KeyPart::Number(f64::from(key))])?)
 }
@@ -238,7 +368,11 @@ impl Bare {
         let sqlite = Connection::open(path)?;
         sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         sqlite
-            .execute_batch("CREATE TABLE record (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")?;
+            .execute_batch(
+                "CREATE TABLE record (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+                CREATE TABLE indexed (key BLOB PRIMARY KEY, x BLOB NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+                CREATE INDEX indexed_x ON indexed (x);",
+            )?;
         Ok(Bare(sqlite))
     }
 
@@ -255,9 +389,28 @@ impl Bare {
         Ok(())
     }
 
-    fn fill(&self, round: u32) -> Result<()> {
+    fn fill(&self, round: u32, strict: bool) -> Result<()> {
+        self.transact(strict, |sqlite| keys_of(round).try_for_each(|key| Bare::put(sqlite, key)))
+    }
+
+    fn fill_indexed(&self, round: u32) -> Result<()> {
         self.transact(false, |sqlite| {
-            (round * RECORDS..(round + 1) * RECORDS).try_for_each(|key| Bare::put(sqlite, key))
+            let mut put = sqlite
+                .prepare_cached("INSERT OR REPLACE INTO indexed (key, x, value) VALUES (?1, ?2, ?3)")?;
+            for key in keys_of(round) {
+                put.execute(params![number(key)?.as_bytes(), number(scattered(key))?.as_bytes(), value()])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn delete(&self, round: u32) -> Result<()> {
+        self.transact(false, |sqlite| {
+            let mut delete = sqlite.prepare_cached("DELETE FROM record WHERE key = ?1")?;
+            for key in keys_of(round) {
+                delete.execute([number(key)?.as_bytes()])?;
+            }
+            Ok(())
         })
     }
 

@@ -64,7 +64,7 @@ impl Context {
     /// Names and versions of the origin's databases, by name.
     pub fn databases(&self) -> Result<Vec<(Vec<u8>, u64)>, Error> {
         let mut all = Vec::new();
-        for (_, name) in self.shared.files.list(&self.origin)? {
+        for (_, name) in self.shared.files.catalog.list(&self.origin)? {
             let version = self.shared.database(&self.origin, &name).version()?;
             if version > 0 {
                 all.push((name, version));

@@ -80,7 +80,7 @@ impl Database {
     /// The version as committed; 0 if there is no such database.
     pub(crate) fn version(&self) -> Result<u64, Error> {
         let mut inner = self.inner();
-        if inner.file.is_none() && self.shared.files.find(&self.origin, &self.name)?.is_none() {
+        if inner.file.is_none() && self.shared.files.catalog.find(&self.origin, &self.name)?.is_none() {
             return Ok(0);
         }
         if inner.live.iter().any(|transaction| transaction.mode == Mode::VersionChange) {
@@ -180,7 +180,7 @@ impl Inner {
     /// The open file; opened, and named in the catalog, if it is not.
     pub(crate) fn open_file(&mut self) -> Result<&OpenFile, Error> {
         if self.file.is_none() {
-            let id = self.shared.files.id_of(&self.origin, &self.name)?;
+            let id = self.shared.files.catalog.id_of(&self.origin, &self.name)?;
             let sqlite = self.shared.files.connect(id)?;
             let blobs = self.shared.files.blobs(id);
             if let Some(blobs) = &blobs {
@@ -220,7 +220,7 @@ impl Inner {
         let id = match self.file.take() {
             // Closed before it is deleted.
             Some(file) => Some(file.id),
-            None => self.shared.files.find(&self.origin, &self.name)?,
+            None => self.shared.files.catalog.find(&self.origin, &self.name)?,
         };
         if let Some(id) = id {
             self.shared.files.remove(id)?;

@@ -220,6 +220,11 @@ impl Engine {
         Context::new(self.shared.clone(), origin.to_owned(), listener)
     }
 
+    /// What was found damaged when the place was opened, and what became of it, for people.
+    pub fn damage_found(&self) -> &[String] {
+        &self.shared.files.damage
+    }
+
     /// Every origin that has a database.
     pub fn origins(&self) -> Vec<String> {
         let usage = self.shared.usage();
@@ -232,7 +237,7 @@ impl Engine {
     /// Names and versions of an origin's databases, by name, with the bytes of each.
     pub fn databases(&self, origin: &str) -> Result<Vec<DatabaseInfo>, Error> {
         let mut all = Vec::new();
-        for (id, name) in self.shared.files.list(origin)? {
+        for (id, name) in self.shared.files.catalog.list(origin)? {
             let version = self.shared.database(origin, &name).version();
             let bytes = self.shared.usage().get(origin).and_then(|files| files.get(&id).copied());
             all.push(DatabaseInfo { name, version, bytes: bytes.unwrap_or(0) });
@@ -248,7 +253,7 @@ impl Engine {
     /// Deletes all databases of an origin, whoever uses them.
     pub fn clear(&self, origin: &str) -> Result<(), Error> {
         let mut failure = None;
-        for (_, name) in self.shared.files.list(origin)? {
+        for (_, name) in self.shared.files.catalog.list(origin)? {
             let database = self.shared.database(origin, &name);
             failure = database.clear().err().or(failure);
         }

@@ -83,9 +83,8 @@ impl Key {
 
     /// Takes bytes that [`Key::as_bytes`] gave; anything else is refused.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Key, Error> {
-        let key = Key(bytes);
-        let encoded = Key::from_parts(key.parts()?)?;
-        if encoded == key { Ok(key) } else { Err(malformed()) }
+        check(&bytes)?;
+        Ok(Key(bytes))
     }
 
     /// The encoded bytes.
@@ -95,10 +94,8 @@ impl Key {
 
     /// The number, if the key is one.
     pub fn as_number(&self) -> Option<f64> {
-        match self.parts().ok()?.first()? {
-            KeyPart::Number(value) => Some(*value),
-            _ => None,
-        }
+        let mut bytes = self.0.strip_prefix(&[NUMBER])?;
+        read_number(&mut bytes).ok()
     }
 
     /// Decodes the key.
@@ -111,18 +108,16 @@ impl Key {
             parts.push(match *tag {
                 NUMBER => KeyPart::Number(read_number(&mut bytes)?),
                 DATE => KeyPart::Date(read_number(&mut bytes)?),
-                STRING => KeyPart::String(
-                    read_units(&mut bytes)?
-                        .into_iter()
-                        .map(|unit| u16::try_from(unit).map_err(|_| malformed()))
-                        .collect::<Result<_, _>>()?,
-                ),
-                BINARY => KeyPart::Binary(
-                    read_units(&mut bytes)?
-                        .into_iter()
-                        .map(|unit| u8::try_from(unit).map_err(|_| malformed()))
-                        .collect::<Result<_, _>>()?,
-                ),
+                STRING => {
+                    let mut units = Vec::new();
+                    read_units(&mut bytes, u32::from(u16::MAX), |unit| units.push(unit as u16))?;
+                    KeyPart::String(units)
+                }
+                BINARY => {
+                    let mut content = Vec::new();
+                    read_units(&mut bytes, u32::from(u8::MAX), |unit| content.push(unit as u8))?;
+                    KeyPart::Binary(content)
+                }
                 ARRAY => {
                     depth += 1;
                     KeyPart::ArrayBegin
@@ -162,7 +157,8 @@ fn read_number(bytes: &mut &[u8]) -> Result<f64, Error> {
     *bytes = rest;
     let ordered = u64::from_be_bytes(*number);
     let value = f64::from_bits(if ordered >> 63 == 1 { ordered & !(1 << 63) } else { !ordered });
-    if value.is_nan() { Err(malformed()) } else { Ok(value) }
+    // Minus zero is written as zero.
+    if value.is_nan() || (value == 0.0 && value.is_sign_negative()) { Err(malformed()) } else { Ok(value) }
 }
 
 fn write_unit(bytes: &mut Vec<u8>, unit: u32) {
@@ -177,27 +173,51 @@ fn write_unit(bytes: &mut Vec<u8>, unit: u32) {
     }
 }
 
-fn read_units(bytes: &mut &[u8]) -> Result<Vec<u32>, Error> {
-    let mut units = Vec::new();
+/// Reads units up to their end; each has one form only.
+fn read_units(bytes: &mut &[u8], unit_max: u32, mut each: impl FnMut(u32)) -> Result<(), Error> {
     loop {
-        match **bytes {
+        let unit = match **bytes {
             [END, ref rest @ ..] => {
                 *bytes = rest;
-                return Ok(units);
+                return Ok(());
             }
             [0xC0, high, low, ref rest @ ..] => {
-                units.push(THREE_BYTES_FROM + (u32::from(high) << 8 | u32::from(low)));
                 *bytes = rest;
+                THREE_BYTES_FROM + (u32::from(high) << 8 | u32::from(low))
             }
             [first @ 0x80..=0xBF, low, ref rest @ ..] => {
-                units.push(TWO_BYTES_FROM + (u32::from(first & 0x3F) << 8 | u32::from(low)));
                 *bytes = rest;
+                TWO_BYTES_FROM + (u32::from(first & 0x3F) << 8 | u32::from(low))
             }
             [first @ 0x01..=0x7F, ref rest @ ..] => {
-                units.push(u32::from(first) - 1);
                 *bytes = rest;
+                u32::from(first) - 1
             }
             _ => return Err(malformed()),
+        };
+        if unit > unit_max {
+            return Err(malformed());
+        }
+        each(unit);
+    }
+}
+
+/// Refuses what is not exactly one key. Every row that is read comes through here, so nothing is copied.
+fn check(mut bytes: &[u8]) -> Result<(), Error> {
+    let mut depth = 0usize;
+    loop {
+        let (tag, rest) = bytes.split_first().ok_or_else(malformed)?;
+        bytes = rest;
+        match *tag {
+            NUMBER | DATE => _ = read_number(&mut bytes)?,
+            STRING => read_units(&mut bytes, u32::from(u16::MAX), |_| {})?,
+            BINARY => read_units(&mut bytes, u32::from(u8::MAX), |_| {})?,
+            ARRAY => depth += 1,
+            END if depth > 0 => depth -= 1,
+            _ => return Err(malformed()),
+        }
+        if depth == 0 {
+            return if bytes.is_empty() { Ok(()) } else { Err(malformed()) };
         }
     }
 }
@@ -299,9 +319,10 @@ mod tests {
             for value in 0..=255 {
                 let mut bytes = whole.as_bytes().to_vec();
                 bytes[position] = value;
-                if let Ok(key) = Key::from_bytes(bytes.clone()) {
-                    assert_eq!(key.as_bytes(), bytes);
-                }
+                // What is taken is exactly what the key's parts would be written as.
+                let written = Key(bytes.clone()).parts().and_then(Key::from_parts);
+                let is_canonical = written.is_ok_and(|key| key.as_bytes() == bytes);
+                assert_eq!(Key::from_bytes(bytes.clone()).is_ok(), is_canonical, "{bytes:?}");
             }
         }
     }

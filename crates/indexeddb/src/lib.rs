@@ -34,6 +34,7 @@
 //! ```
 
 mod blobs;
+mod catalog;
 mod context;
 mod database;
 mod engine;
@@ -48,6 +49,7 @@ mod queue;
 mod records;
 mod scan;
 mod schema;
+mod sqlite_file;
 #[cfg(test)]
 mod tests;
 
@@ -59,3 +61,4 @@ pub use key::{Key, KeyPart};
 pub use records::IndexKeys;
 pub use scan::{Bound, Direction, Range, Row, Scan, Source, Start};
 pub use schema::{IndexSchema, Schema, StoreSchema};
+pub use sqlite_file::move_aside;

@@ -119,6 +119,11 @@ impl OpenFile {
         Ok(u64::try_from(pages).unwrap_or(0) * self.page_bytes + self.blob_bytes())
     }
 
+    /// Whether a record may have a blob.
+    pub(crate) fn may_have_blobs(&self) -> bool {
+        self.blobs.as_ref().is_some_and(|blobs| blobs.is_used())
+    }
+
     fn blob_bytes(&self) -> u64 {
         self.blobs.as_ref().map_or(0, |blobs| blobs.bytes())
     }

@@ -33,7 +33,7 @@ impl Context {
 
     /// Draws the next number of a store's key generator.
     pub fn generate_key(&self, transaction: u64, store: i64) -> Result<Key, Error> {
-        self.write(transaction, store, |file| records::generate_key(&file.sqlite, store))
+        self.write(transaction, store, false, |file| records::generate_key(file, store))
     }
 
     /// Stores a record with its keys in the store's indexes. Without `overwrite` the key must be new.
@@ -46,25 +46,18 @@ impl Context {
         entries: &[IndexKeys],
         overwrite: bool,
     ) -> Result<(), Error> {
-        let database = self.database_of(transaction)?;
-        let mut inner = database.inner();
-        inner.allow(transaction, Some(store), Mode::ReadWrite)?;
         let put = |file: &OpenFile| records::put(file, store, key, value, entries, overwrite);
-        if records::is_one_change(inner.open_file()?, store, value)? {
-            inner.alone(transaction, put)
-        } else {
-            inner.whole(transaction, put)
-        }
+        self.write(transaction, store, records::can_fail_halfway(value), put)
     }
 
     /// Deletes the records of a range.
     pub fn delete(&self, transaction: u64, store: i64, range: &Range) -> Result<(), Error> {
-        self.write(transaction, store, |file| records::delete(file, store, range))
+        self.write(transaction, store, false, |file| records::delete(file, store, range))
     }
 
     /// Deletes all records of a store.
     pub fn clear(&self, transaction: u64, store: i64) -> Result<(), Error> {
-        self.write(transaction, store, |file| records::clear(file, store))
+        self.delete(transaction, store, &Range::default())
     }
 
     /// Gives an existing record its keys in a new index.
@@ -75,7 +68,7 @@ impl Context {
         key: &Key,
         entry: &IndexKeys,
     ) -> Result<(), Error> {
-        self.write(transaction, store, |file| records::index_record(file, store, entry, key))
+        self.write(transaction, store, false, |file| records::index_record(file, store, entry, key))
     }
 
     /// Makes a store; gives its id.
@@ -92,7 +85,7 @@ impl Context {
     /// Deletes a store with its records and indexes.
     pub fn delete_store(&self, transaction: u64, store: i64) -> Result<(), Error> {
         self.upgrade(transaction, |file| {
-            records::clear(file, store)?;
+            records::delete(file, store, &Range::default())?;
             schema::delete_store(&file.sqlite, store)
         })
     }
@@ -147,16 +140,19 @@ impl Context {
         outcome
     }
 
+    /// Changes records. A change that checks everything before it begins can only be broken off by the disk or the quota:
+    /// then the transaction is lost, and no savepoint is needed, which would take as long as the change.
     fn write<T>(
         &self,
         transaction: u64,
         store: i64,
+        can_fail_halfway: bool,
         write: impl FnOnce(&OpenFile) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let database = self.database_of(transaction)?;
         let mut inner = database.inner();
         inner.allow(transaction, Some(store), Mode::ReadWrite)?;
-        inner.whole(transaction, write)
+        if can_fail_halfway { inner.whole(transaction, write) } else { inner.straight(transaction, write) }
     }
 
     fn upgrade<T>(
@@ -230,25 +226,22 @@ impl Inner {
         Err(error)
     }
 
-    /// Runs a change that is one statement, of which SQLite leaves nothing if it fails.
-    fn alone(
+    /// Runs a change that has checked everything before its first step. If it fails later, only an abort of the
+    /// transaction is left.
+    fn straight<T>(
         &mut self,
         transaction: u64,
-        change: impl FnOnce(&OpenFile) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let file = self.open_file()?;
-        let changed = change(file);
-        let lost = file.sqlite.is_autocommit();
-        if let Err(error) = &changed {
+        change: impl FnOnce(&OpenFile) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let changed = change(self.open_file()?);
+        if let Err(error @ (Error::Unknown(_) | Error::QuotaExceeded(_))) = &changed {
             self.note_damage(error);
-            if lost {
-                self.break_off(transaction, error);
-            }
+            self.break_off(transaction, error);
         }
         changed
     }
 
-    /// The file has undone the whole transaction: only its abort is left.
+    /// The transaction cannot go on: only its abort is left.
     fn break_off(&mut self, transaction: u64, error: &Error) {
         if let Some(live) = self.live.iter_mut().find(|live| live.id == transaction) {
             live.broken = Some(error.clone());

@@ -104,8 +104,8 @@ impl Inner {
         };
         match self.queue.stage {
             Stage::Begin => {
-                let missing =
-                    self.file.is_none() && self.shared.files.find(&self.origin, &self.name)?.is_none();
+                let missing = self.file.is_none()
+                    && self.shared.files.catalog.find(&self.origin, &self.name)?.is_none();
                 let old = match kind {
                     Kind::Delete if missing => 0,
                     _ => schema::version(&self.open_file()?.sqlite)?,

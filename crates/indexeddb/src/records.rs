@@ -1,9 +1,9 @@
 //! Storing and deleting records with their index entries.
 
-use crate::open_file::OpenFile;
+use crate::open_file::{OpenFile, StoreFacts};
 use crate::scan::{Range, Source};
 use crate::{Error, Key};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use wakeworker_structured_clone::{blobs_outside, has_blobs};
 
 /// The largest number that a key generator gives.
@@ -19,19 +19,19 @@ pub struct IndexKeys {
 }
 
 /// Draws the next number of a store's key generator.
-pub(crate) fn generate_key(sqlite: &Connection, store: i64) -> Result<Key, Error> {
-    let next: i64 = sqlite
-        .prepare_cached("SELECT next_key FROM object_store WHERE id = ?1")?
-        .query_row([store], |row| row.get(0))?;
-    if next > GENERATED_MAX {
-        return Err(Error::Constraint(
-            "the key generator has given its last number; give a key yourself".to_owned(),
-        ));
-    }
-    sqlite
-        .prepare_cached("UPDATE object_store SET next_key = ?2 WHERE id = ?1")?
-        .execute(params![store, next + 1])?;
-    Key::number(next as f64).ok_or_else(|| Error::Unknown("a number is no key".to_owned()))
+pub(crate) fn generate_key(file: &OpenFile, store: i64) -> Result<Key, Error> {
+    file.store_facts(store)?;
+    let drawn: Option<i64> = file
+        .sqlite
+        .prepare_cached(
+            "UPDATE object_store SET next_key = next_key + 1 WHERE id = ?1 AND next_key <= ?2 RETURNING next_key - 1",
+        )?
+        .query_row([store, GENERATED_MAX], |row| row.get(0))
+        .optional()?;
+    let number = drawn.ok_or_else(|| {
+        Error::Constraint("the key generator has given its last number; give a key yourself".to_owned())
+    })?;
+    Key::number(number as f64).ok_or_else(|| Error::Unknown("a number is no key".to_owned()))
 }
 
 /// Lets the key generator go on after a key that a script gave.
@@ -55,72 +55,100 @@ pub(crate) fn put(
     entries: &[IndexKeys],
     overwrite: bool,
 ) -> Result<(), Error> {
-    let sqlite = &file.sqlite;
     let facts = file.store_facts(store)?;
     for entry in entries {
         if facts.is_unique(entry.index)? {
-            refuse_duplicates(sqlite, entry, key)?;
+            refuse_duplicates(&file.sqlite, entry, key)?;
         }
     }
-    // Most records are new and have no blob.
-    let exists = if has_blobs(value) {
-        sqlite
-            .prepare_cached("SELECT 1 FROM record WHERE store = ?1 AND key = ?2")?
-            .exists(params![store, key.as_bytes()])?
-    } else {
-        let inserted = sqlite
-            .prepare_cached(
-                "INSERT INTO record (store, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![store, key.as_bytes(), value])?;
-        inserted == 0
-    };
-    if exists && !overwrite {
-        return Err(Error::Constraint(
-            "the object store has a record with this key already; use put to replace it".to_owned(),
-        ));
-    }
-    if exists || has_blobs(value) {
-        replace(file, store, key, value, exists)?;
+    if is_row_only(file, &facts, value) {
+        put_row(file, store, key, value, overwrite)?;
+    } else if has_blobs(value) {
+        let known = "SELECT 1 FROM record WHERE store = ?1 AND key = ?2";
+        let exists = file.sqlite.prepare_cached(known)?.exists(params![store, key.as_bytes()])?;
+        replace(file, store, key, value, exists, overwrite)?;
+    } else if !insert_row(file, store, key, value)? {
+        // Most records are new.
+        replace(file, store, key, value, true, overwrite)?;
     }
     for entry in entries {
-        insert_entries(sqlite, entry, key)?;
+        insert_entries(&file.sqlite, entry, key)?;
     }
-    if facts.auto_increment { note_key(sqlite, store, key) } else { Ok(()) }
+    if facts.auto_increment { note_key(&file.sqlite, store, key) } else { Ok(()) }
+}
+
+/// Stores a record of which the row is everything.
+fn put_row(file: &OpenFile, store: i64, key: &Key, value: &[u8], overwrite: bool) -> Result<(), Error> {
+    if overwrite {
+        return replace_row(file, store, key, value);
+    }
+    if insert_row(file, store, key, value)? { Ok(()) } else { Err(exists_already()) }
+}
+
+/// Whether storing this value changes nothing but one row, and perhaps the key generator.
+fn is_row_only(file: &OpenFile, facts: &StoreFacts, value: &[u8]) -> bool {
+    facts.indexes.is_empty() && !has_blobs(value) && !file.may_have_blobs()
+}
+
+/// Whether storing this value can fail when it has changed something already, for other reasons than a lost disk: a blob
+/// may have no room.
+pub(crate) fn can_fail_halfway(value: &[u8]) -> bool {
+    has_blobs(value)
+}
+
+/// False if there is a record with this key.
+fn insert_row(file: &OpenFile, store: i64, key: &Key, value: &[u8]) -> Result<bool, Error> {
+    let insert = "INSERT INTO record (store, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    let inserted = file.sqlite.prepare_cached(insert)?.execute(params![store, key.as_bytes(), value])?;
+    Ok(inserted > 0)
+}
+
+/// SQLite looks for the place once, because the table has no other index.
+fn replace_row(file: &OpenFile, store: i64, key: &Key, value: &[u8]) -> Result<(), Error> {
+    let replace = "INSERT OR REPLACE INTO record (store, key, value) VALUES (?1, ?2, ?3)";
+    file.sqlite.prepare_cached(replace)?.execute(params![store, key.as_bytes(), value])?;
+    Ok(())
+}
+
+fn exists_already() -> Error {
+    Error::Constraint("the object store has a record with this key already; use put to replace it".to_owned())
 }
 
 /// Stores a record that exists or has blobs.
-fn replace(file: &OpenFile, store: i64, key: &Key, value: &[u8], exists: bool) -> Result<(), Error> {
+fn replace(
+    file: &OpenFile,
+    store: i64,
+    key: &Key,
+    value: &[u8],
+    exists: bool,
+    overwrite: bool,
+) -> Result<(), Error> {
+    if exists && !overwrite {
+        return Err(exists_already());
+    }
     if exists {
         let only = Range::only(key.clone());
         delete_entries(file, store, &only)?;
         drop_blobs(file, store, &only)?;
     }
     let outside = store_blobs(file, store, key, value)?;
-    let value = outside.as_deref().unwrap_or(value);
-    file.sqlite
-        .prepare_cached("INSERT OR REPLACE INTO record (store, key, value) VALUES (?1, ?2, ?3)")?
-        .execute(params![store, key.as_bytes(), value])?;
-    Ok(())
-}
-
-/// Whether storing this value is one change of one table, which SQLite makes whole by itself.
-pub(crate) fn is_one_change(file: &OpenFile, store: i64, value: &[u8]) -> Result<bool, Error> {
-    let facts = file.store_facts(store)?;
-    let blobs = has_blobs(value) || file.blobs.as_ref().is_some_and(|blobs| blobs.is_used());
-    Ok(facts.indexes.is_empty() && !facts.auto_increment && !blobs)
+    replace_row(file, store, key, outside.as_deref().unwrap_or(value))
 }
 
 /// Deletes the index entries of the records of a range: for each index in turn, because a subquery over them costs more
 /// than everything else of a put.
 fn delete_entries(file: &OpenFile, store: i64, range: &Range) -> Result<(), Error> {
+    let facts = file.store_facts(store)?;
+    if facts.indexes.is_empty() {
+        return Ok(());
+    }
     let (condition, bounds) = range.condition("primary_key", 2);
-    for (index, _) in &file.store_facts(store)?.indexes {
+    let sql = format!("DELETE FROM index_entry WHERE object_index = ?1{condition}");
+    let mut delete = file.sqlite.prepare_cached(&sql)?;
+    for (index, _) in &facts.indexes {
         let mut parameters: Vec<&dyn rusqlite::ToSql> = vec![index];
         parameters.extend(bounds.iter().map(|bound| bound as &dyn rusqlite::ToSql));
-        file.sqlite
-            .prepare_cached(&format!("DELETE FROM index_entry WHERE object_index = ?1{condition}"))?
-            .execute(&*parameters)?;
+        delete.execute(&*parameters)?;
     }
     Ok(())
 }
@@ -142,7 +170,7 @@ fn store_blobs(file: &OpenFile, store: i64, key: &Key, value: &[u8]) -> Result<O
 
 /// Drops the blobs of the records of a range.
 fn drop_blobs(file: &OpenFile, store: i64, range: &Range) -> Result<(), Error> {
-    let Some(blobs) = file.blobs.as_ref().filter(|blobs| blobs.is_used()) else { return Ok(()) };
+    let Some(blobs) = file.blobs.as_ref().filter(|_| file.may_have_blobs()) else { return Ok(()) };
     let (condition, bounds) = range.condition("key", 2);
     let mut parameters: Vec<&dyn rusqlite::ToSql> = vec![&store];
     parameters.extend(bounds.iter().map(|bound| bound as &dyn rusqlite::ToSql));
@@ -191,6 +219,12 @@ fn insert_entries(sqlite: &Connection, entry: &IndexKeys, key: &Key) -> Result<(
 pub(crate) fn delete(file: &OpenFile, store: i64, range: &Range) -> Result<(), Error> {
     drop_blobs(file, store, range)?;
     delete_entries(file, store, range)?;
+    if let Some(key) = range.single() {
+        file.sqlite
+            .prepare_cached("DELETE FROM record WHERE store = ?1 AND key = ?2")?
+            .execute(params![store, key.as_bytes()])?;
+        return Ok(());
+    }
     let (condition, bounds) = range.condition("key", 2);
     let mut parameters: Vec<&dyn rusqlite::ToSql> = vec![&store];
     parameters.extend(bounds.iter().map(|bound| bound as &dyn rusqlite::ToSql));
@@ -198,11 +232,6 @@ pub(crate) fn delete(file: &OpenFile, store: i64, range: &Range) -> Result<(), E
         .prepare_cached(&format!("DELETE FROM record WHERE store = ?1{condition}"))?
         .execute(&*parameters)?;
     Ok(())
-}
-
-/// Deletes all records of a store.
-pub(crate) fn clear(file: &OpenFile, store: i64) -> Result<(), Error> {
-    delete(file, store, &Range::default())
 }
 
 /// How many records of a range there are.

@@ -31,20 +31,43 @@ impl Range {
         Range { lower: Some(bound.clone()), upper: Some(bound) }
     }
 
+    /// The key of a range that has no other.
+    pub(crate) fn single(&self) -> Option<&Key> {
+        match (&self.lower, &self.upper) {
+            (Some(Bound { key, open: false }), Some(upper)) if !upper.open && upper.key == *key => Some(key),
+            _ => None,
+        }
+    }
+
     /// ` AND column >= ?n …`, and its parameters.
     pub(crate) fn condition(&self, column: &str, first: usize) -> (String, Vec<&[u8]>) {
         let mut sql = String::new();
         let mut parameters = Vec::new();
-        for (bound, sign) in [(&self.lower, '>'), (&self.upper, '<')] {
-            if let Some(Bound { key, open }) = bound {
-                let equal = if *open { "" } else { "=" };
-                sql.push_str(&format!(" AND {column} {sign}{equal} ?{}", first + parameters.len()));
-                parameters.push(key.as_bytes());
+        if let Some(key) = self.single() {
+            push_condition(&mut sql, column, " =", first);
+            parameters.push(key.as_bytes());
+            return (sql, parameters);
+        }
+        for (bound, closed, open) in [(&self.lower, " >=", " >"), (&self.upper, " <=", " <")] {
+            if let Some(bound) = bound {
+                let sign = if bound.open { open } else { closed };
+                push_condition(&mut sql, column, sign, first + parameters.len());
+                parameters.push(bound.key.as_bytes());
             }
         }
         (sql, parameters)
     }
 }
+
+/// Appends a condition; formatting machinery would take as long as the reading.
+fn push_condition(sql: &mut String, column: &str, sign: &str, parameter: usize) {
+    for part in [" AND ", column, sign, " ?", PARAMETERS[parameter]] {
+        sql.push_str(part);
+    }
+}
+
+/// The numbers of parameters, as text.
+const PARAMETERS: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
 
 /// What is scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,57 +179,55 @@ fn damaged(error: CloneError) -> Error {
 }
 
 fn read(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
-    let (table, id) = scan.source.table();
+    match (scan.source, scan.range.single()) {
+        (Source::Store(store), Some(key)) if is_plain_get(scan) => get(sqlite, store, key, scan.values),
+        _ => read_in_order(sqlite, scan),
+    }
+}
+
+/// Whether a scan of one key finds its record, wherever it begins and in whichever direction it goes.
+fn is_plain_get(scan: &Scan) -> bool {
+    scan.start.is_none() && scan.skip == 0 && scan.limit != Some(0)
+}
+
+fn get(sqlite: &Connection, store: i64, key: &Key, values: bool) -> Result<Vec<Row>, Error> {
+    let sql = if values {
+        "SELECT value FROM record WHERE store = ?1 AND key = ?2"
+    } else {
+        "SELECT NULL FROM record WHERE store = ?1 AND key = ?2"
+    };
+    let mut statement = sqlite.prepare_cached(sql)?;
+    let mut rows = statement.query(params![store, key.as_bytes()])?;
+    let Some(row) = rows.next()? else { return Ok(Vec::new()) };
+    let value = row.get(0)?;
+    Ok(vec![Row { key: key.clone(), primary_key: key.clone(), value, blobs: Vec::new() }])
+}
+
+fn read_in_order(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
     let is_index = matches!(scan.source, Source::Index { .. });
-    let descending = matches!(scan.direction, Direction::Prev | Direction::PrevUnique);
-    let unique = is_index && matches!(scan.direction, Direction::NextUnique | Direction::PrevUnique);
-    let (mut condition, bounds) = scan.range.condition("key", 2);
+    let (_, id) = scan.source.table();
+    let (conditions, bounds) = scan.range.condition("key", 2);
     let mut parameters: Vec<&dyn ToSql> = vec![&id];
     parameters.extend(bounds.iter().map(|bound| bound as &dyn ToSql));
-    let start_key;
-    let start_primary;
-    if let Some(start) = &scan.start {
-        let sign = if descending { '<' } else { '>' };
-        let equal = if start.after { "" } else { "=" };
-        start_key = start.key.as_bytes();
-        parameters.push(&start_key);
-        let first = parameters.len();
-        match &start.primary_key {
-            Some(primary_key) if is_index => {
-                start_primary = primary_key.as_bytes();
-                parameters.push(&start_primary);
-                condition
-                    .push_str(&format!(" AND (key, primary_key) {sign}{equal} (?{first}, ?{})", first + 1));
-            }
-            _ => condition.push_str(&format!(" AND key {sign}{equal} ?{first}")),
-        }
+    let start = scan.start.as_ref().map(|start| (start.key.as_bytes(), start.primary_key.as_ref()));
+    let start_primary = start.and_then(|(_, primary_key)| primary_key).map(Key::as_bytes);
+    if let Some((key, _)) = &start {
+        parameters.push(key);
     }
-    let primary = match (is_index, unique) {
-        (false, _) => "key",
-        (true, false) => "primary_key",
-        (true, true) => "min(primary_key)",
-    };
-    let value = if scan.values && !is_index { "value" } else { "NULL" };
-    let group = if unique { " GROUP BY key" } else { "" };
-    let order = match (descending, is_index) {
-        (false, false) => "key",
-        (true, false) => "key DESC",
-        (false, true) if unique => "key",
-        (true, true) if unique => "key DESC",
-        (false, true) => "key, primary_key",
-        (true, true) => "key DESC, primary_key DESC",
-    };
-    let sql = format!("SELECT key, {primary}, {value} FROM {table} = ?1{condition}{group} ORDER BY {order}");
+    if let Some(primary_key) = start_primary.as_ref().filter(|_| is_index) {
+        parameters.push(primary_key);
+    }
+    let sql = sql_of(scan, &conditions, 2 + bounds.len());
     let mut statement = sqlite.prepare_cached(&sql)?;
     let mut rows = statement.query(&*parameters)?;
-    let mut found = Vec::new();
+    let limit = scan.limit.map_or(usize::MAX, |limit| limit as usize);
+    let mut found = Vec::with_capacity(limit.min(16));
     // Not LIMIT and OFFSET, of which every value would be a plan of its own.
     for _ in 0..scan.skip {
         if rows.next()?.is_none() {
             break;
         }
     }
-    let limit = scan.limit.map_or(usize::MAX, |limit| limit as usize);
     while found.len() < limit
         && let Some(row) = rows.next()?
     {
@@ -221,4 +242,48 @@ fn read(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
         }
     }
     Ok(found)
+}
+
+/// The statement of a scan; `first` is the parameter of its start.
+fn sql_of(scan: &Scan, conditions: &str, first: usize) -> String {
+    let (table, _) = scan.source.table();
+    let is_index = matches!(scan.source, Source::Index { .. });
+    let descending = matches!(scan.direction, Direction::Prev | Direction::PrevUnique);
+    let unique = is_index && matches!(scan.direction, Direction::NextUnique | Direction::PrevUnique);
+    let primary = match (is_index, unique) {
+        (false, _) => "key",
+        (true, false) => "primary_key",
+        (true, true) => "min(primary_key)",
+    };
+    let value = if scan.values && !is_index { "value" } else { "NULL" };
+    let mut sql = String::with_capacity(256);
+    for part in ["SELECT key, ", primary, ", ", value, " FROM ", table, " = ?1", conditions] {
+        sql.push_str(part);
+    }
+    if let Some(start) = &scan.start {
+        let sign = match (descending, start.after) {
+            (false, false) => " >=",
+            (false, true) => " >",
+            (true, false) => " <=",
+            (true, true) => " <",
+        };
+        if is_index && start.primary_key.is_some() {
+            for part in
+                [" AND (key, primary_key)", sign, " (?", PARAMETERS[first], ", ?", PARAMETERS[first + 1], ")"]
+            {
+                sql.push_str(part);
+            }
+        } else {
+            push_condition(&mut sql, "key", sign, first);
+        }
+    }
+    sql.push_str(match (is_index, unique, descending) {
+        (false, _, false) => " ORDER BY key",
+        (false, _, true) => " ORDER BY key DESC",
+        (true, true, false) => " GROUP BY key ORDER BY key",
+        (true, true, true) => " GROUP BY key ORDER BY key DESC",
+        (true, false, false) => " ORDER BY key, primary_key",
+        (true, false, true) => " ORDER BY key DESC, primary_key DESC",
+    });
+    sql
 }

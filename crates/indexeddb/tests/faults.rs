@@ -110,7 +110,7 @@ fn run(dir: &Path, database: &Database, operations: i64, fault: Fault, (count, b
 
 #[test]
 fn a_disk_that_fails_undoes_the_transaction_whole_and_the_database_stays_readable() {
-    faults::install();
+    faults::install("");
     for fault in [Fault::Full, Fault::Broken] {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::open(dir.path());

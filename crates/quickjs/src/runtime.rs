@@ -52,6 +52,11 @@ impl Runtime {
         Runtime { owner: Arc::new(Owner { shared }) }
     }
 
+    /// What was found damaged when the storage was opened, and where it was moved, for people. Everything else works.
+    pub fn damage_found(&self) -> &[String] {
+        &self.shared().damage
+    }
+
     fn shared(&self) -> &Arc<Shared> {
         &self.owner.shared
     }

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) watchdog: Watchdog,
     pub(crate) registry: Mutex<Registry>,
+    /// What was damaged when the profile was opened, and what became of it.
+    pub(crate) damage: Vec<String>,
     pub(crate) lifecycle: Emitter,
     /// Open once the registrations of the host and of the runtime agree; jobs wait for it.
     pub(crate) reconciled: Gate,
@@ -60,7 +62,8 @@ impl Shared {
         fetcher: Arc<dyn Fetcher>,
         clients: Arc<dyn Clients>,
     ) -> Result<Arc<Shared>, OpenError> {
-        let store = WorkerStore::open(storage)?;
+        let mut damage = Vec::new();
+        let store = WorkerStore::open(storage, &mut damage)?;
         let place = match storage {
             RuntimeStorage::Dir(dir) => Place::Dir(dir.join("indexeddb")),
             RuntimeStorage::Memory => Place::Memory,
@@ -74,10 +77,11 @@ impl Shared {
                 },
                 message: error.to_string(),
             })?;
-        let caches = Caches::open(storage, &config, quota.clone())?;
+        damage.extend_from_slice(indexeddb.damage_found());
+        let caches = Caches::open(storage, &config, quota.clone(), &mut damage)?;
         let fetch = Arc::new(FetchRules {
             fetcher,
-            cookies: CookieJar::open(storage, &config)?,
+            cookies: CookieJar::open(storage, &config, &mut damage)?,
             preflights: PreflightCache::new(config.preflights_max, config.preflight_age_s_max),
             private_network: config.private_network.clone(),
             time: Time::new(config.virtual_time.clone()),
@@ -111,6 +115,7 @@ impl Shared {
             threads: Threads::default(),
             watchdog: Watchdog::default(),
             registry: Mutex::new(registry),
+            damage,
             lifecycle: Emitter::default(),
             reconciled: Gate::default(),
             probe: OnceLock::new(),

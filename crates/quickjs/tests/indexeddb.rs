@@ -137,3 +137,50 @@ fn a_full_disk_aborts_the_transaction_and_leaves_memory_and_file_as_they_were() 
     let world = world.reopen();
     assert_eq!(world.ask(worker, "list"), r#"["small","after"]"#);
 }
+
+const KEEPER: &str = r#"
+const opened = () => new Promise((resolve, reject) => {
+  const request = indexedDB.open("keys");
+  request.onupgradeneeded = () => request.result.createObjectStore("s");
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+const use = async (mode, body) => {
+  const request = body((await opened()).transaction("s", mode).objectStore("s"));
+  return new Promise((resolve, reject) => {
+    request.transaction.oncomplete = () => resolve(request.result);
+    request.transaction.onabort = () => reject(request.transaction.error);
+  });
+};
+const iv = new Uint8Array(12);
+const text = (bytes) => new TextDecoder().decode(bytes);
+const commands = {
+  async keep() {
+    const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+    const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);
+    const secret = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, new TextEncoder().encode("secret"));
+    await use("readwrite", (store) => store.put({ key, pair, secret, twice: [key] }, 1));
+    return "kept";
+  },
+  async use() {
+    const { key, pair, secret, twice } = await use("readonly", (store) => store.get(1));
+    const told = [key instanceof CryptoKey, twice[0] === key, key.extractable, key.type, key.usages.join(), key.algorithm.length];
+    told.push(text(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, key, secret)));
+    const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, iv);
+    told.push(await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, pair.publicKey, signature, iv));
+    told.push(await crypto.subtle.exportKey("raw", key).catch((error) => error.name));
+    return JSON.stringify(told);
+  },
+};
+onmessage = (event) => event.waitUntil(commands[event.data]().then(console.log, (error) => console.log(String(error))));
+"#;
+
+#[test] // Web Cryptography, CryptoKey: "serialization steps"
+fn keys_of_web_cryptography_survive_a_restart_and_stay_what_they_are() {
+    let world = World::new(Server::with_worker(KEEPER));
+    let (_, worker) = world.activate("sw.js");
+    assert_eq!(world.ask(worker, "keep"), "kept");
+    let world = world.reopen();
+    let told = r#"[true,true,false,"secret","encrypt,decrypt",256,"secret",true,"InvalidAccessError"]"#;
+    assert_eq!(world.ask(worker, "use"), told);
+}

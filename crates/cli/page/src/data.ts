@@ -42,11 +42,9 @@ const LANGUAGE_PROTOTYPES: readonly unknown[] = [
 const hooks: CloneHooks = {
   // A page cannot read a blob without waiting, and `postMessage` cannot wait.
   readBlob: () => null,
-  makeBlob: (content: BlobContent) => {
-    const parts = [content.bytes as Uint8Array<ArrayBuffer>];
-    if (content.name === undefined) return new Blob(parts, { type: content.type });
-    const lastModified = content.lastModified ?? Date.now();
-    return new File(parts, content.name, { type: content.type, lastModified });
+  makeBlob: ({ type, bytes, name, lastModified }: BlobContent) => {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError("the content of a blob is stored elsewhere");
+    return name === undefined ? new Blob([bytes], { type }) : new File([bytes], name, { type, lastModified: lastModified ?? Date.now() });
   },
   readPlatform: (value: object) => {
     if (value instanceof DOMException) return { interface: "DOMException", data: { name: value.name, message: value.message } };
@@ -59,6 +57,46 @@ const hooks: CloneHooks = {
     return new DOMException(String(message), String(errorName));
   },
 };
+
+/** Hooks of a value whose blobs are in a list: its clone has their places there. */
+function hooksWith(blobs: Blob[]): CloneHooks {
+  return {
+    ...hooks,
+    readBlob: (value) => (value instanceof Blob ? describe(value, { number: blobs.push(value) - 1, size: value.size }) : null),
+    makeBlob: (content) => ("number" in content.bytes ? (blobs[content.bytes.number] ?? hooks.makeBlob(content)) : hooks.makeBlob(content)),
+  };
+}
+
+function describe(blob: Blob, bytes: BlobContent["bytes"]): BlobContent {
+  const { type } = blob;
+  return blob instanceof File ? { type, bytes, name: blob.name, lastModified: blob.lastModified } : { type, bytes };
+}
+
+/** A value that is to be stored. Its blobs are beside its bytes: reading them takes time, and whoever stores cannot wait. */
+export interface StoredValue {
+  bytes: Uint8Array<ArrayBuffer>;
+  blobs: readonly Blob[];
+}
+
+/** Serialises a value that is to be stored. */
+export function serializeWithBlobs(value: unknown): StoredValue {
+  const blobs: Blob[] = [];
+  return { bytes: toBytes(structuredClone(value), hooksWith(blobs)), blobs };
+}
+
+/** The reverse. */
+export function deserializeWithBlobs({ bytes, blobs }: StoredValue): unknown {
+  return fromBytes(bytes, hooksWith([...blobs]));
+}
+
+/** The bytes of a value with the content of its blobs in them; NotReadableError if a file is gone or has changed. */
+export async function withContents(value: StoredValue): Promise<Uint8Array<ArrayBuffer>> {
+  const contents = new Map(await Promise.all(value.blobs.map(async (blob) => [blob, new Uint8Array(await blob.arrayBuffer())] as const)));
+  return toBytes(deserializeWithBlobs(value), {
+    ...hooks,
+    readBlob: (blob) => (blob instanceof Blob ? describe(blob, contents.get(blob) as Uint8Array<ArrayBuffer>) : null),
+  });
+}
 
 /**
  * Serialises a value. The browser's own structured clone goes first: it reads getters once, finds what cannot be cloned,

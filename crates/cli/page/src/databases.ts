@@ -2,10 +2,26 @@
 
 import { lost, provideSerializer, received, shareDatabases } from "../../../quickjs/js/src/page/databases.ts";
 import { fromBase64, toBase64 } from "./clone/base64.ts";
-import { deserializeFromBytes, serializeToBytes } from "./data.ts";
+import { deserializeWithBlobs, serializeWithBlobs, withContents } from "./data.ts";
 
 /** Questions that wait for a connection; a page that asks more than that without one is not waiting for answers. */
 const WAITING_MAX = 10_000;
+/** What the gateway takes (`MESSAGE_BYTES_MAX` of socket.rs). */
+const QUESTION_BYTES_MAX = 32 * 1024 * 1024;
+
+/** The blobs of values that are on their way to the gateway. */
+const blobsOf = new WeakMap<ArrayBuffer, readonly Blob[]>();
+
+function serialize(value: unknown): ArrayBuffer {
+  const { bytes, blobs } = serializeWithBlobs(value);
+  if (blobs.length > 0) blobsOf.set(bytes.buffer, blobs);
+  return bytes.buffer;
+}
+
+function toText(stored: ArrayBuffer): string | Promise<string> {
+  const [bytes, blobs] = [new Uint8Array(stored), blobsOf.get(stored)];
+  return blobs === undefined ? toBase64(bytes) : withContents({ bytes, blobs }).then(toBase64);
+}
 
 /** Gives the page the databases of its origin's workers. */
 export function connectDatabases(url: string, topOrigin: string | null): void {
@@ -35,12 +51,13 @@ export function connectDatabases(url: string, topOrigin: string | null): void {
   };
 
   provideSerializer({
-    serialize: (value) => serializeToBytes(value, []).buffer,
-    deserialize: (stored) => deserializeFromBytes(new Uint8Array(stored)),
-    toText: (stored) => toBase64(new Uint8Array(stored)),
+    serialize,
+    deserialize: (stored) => deserializeWithBlobs({ bytes: new Uint8Array(stored), blobs: blobsOf.get(stored) ?? [] }),
+    toText,
     fromText: (text) => fromBase64(text).buffer,
   });
   shareDatabases({
+    questionBytesMax: QUESTION_BYTES_MAX,
     send(question) {
       if (socket !== null && greeted) {
         socket.send(question);

@@ -76,6 +76,21 @@ for (const vector of vectors.filter(isKnownHere)) {
   });
 }
 
+test("a blob can be left outside, and is asked for by its number", () => {
+  const [text, file] = [new Blob(["a"], { type: "text/plain" }), new File(["bc"], "f", { lastModified: 9 })];
+  const outside = {
+    ...hooks,
+    readBlob: (value) => {
+      if (value === text) return { type: value.type, bytes: { number: 300, size: 1 } };
+      return value === file ? { type: "", bytes: { number: 0, size: 2 }, name: "f", lastModified: 9 } : null;
+    },
+    makeBlob: ({ bytes, name }) => ({ bytes, name }),
+  };
+  const bytes = clone.serialize({ list: [text, file, text] }, outside);
+  const { list } = clone.deserialize(bytes, outside);
+  assert.deepEqual(list, [{ bytes: { number: 300, size: 1 }, name: undefined }, { bytes: { number: 0, size: 2 }, name: "f" }, list[0]]);
+});
+
 test("values come back as they were", () => {
   const shared = { a: [1, , "x"] };
   const value = { shared, again: shared, map: new Map([[shared, new Set([1n])]]), date: new Date(5) };

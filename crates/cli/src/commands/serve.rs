@@ -65,6 +65,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
     let clients: Arc<dyn Clients> = Arc::<Pages>::clone(&pages);
     let runtime = Runtime::open(config, storage, Arc::new(fetcher), clients)
         .map_err(|e| Failure::new(e.to_string()))?;
+    runtime.damage_found().iter().for_each(output::warning);
     runtime.on_console(|line| output::remark(format!("worker {}: {}", line.level.name(), line.text)));
     gateway::connect_lifecycle(&runtime, &pages);
     let mut builder = Host::builder(Box::new(SqliteStore::new(profile.dir())))

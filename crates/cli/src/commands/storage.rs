@@ -80,6 +80,7 @@ fn open_runtime(profile: &Profile) -> Result<Runtime, Failure> {
     let storage = RuntimeStorage::Dir(profile.worker_storage());
     let runtime = Runtime::open(RuntimeConfig::default(), storage, Arc::new(fetcher), Arc::new(NoClients))
         .map_err(|error| Failure::new(error.to_string()))?;
+    runtime.damage_found().iter().for_each(output::warning);
     runtime.set_online(false);
     Ok(runtime)
 }

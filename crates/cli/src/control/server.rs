@@ -260,7 +260,9 @@ async fn clear_storage(
         let text = "name the site whose data shall be deleted: `?origin=http://127.0.0.1:8080`";
         return Err(Refused(StatusCode::BAD_REQUEST, text.into()));
     };
-    let cleared = ClearedStorage::clear(&gateway.runtime, &StorageKey::from(origin.as_str())).await;
+    let key = StorageKey::from(origin.as_str());
+    let cleared = ClearedStorage::clear(&gateway.runtime, &key).await;
+    gateway.cookies.forget(key.origin());
     cleared.map(Json).map_err(|problem| Refused(StatusCode::INTERNAL_SERVER_ERROR, problem))
 }
 

@@ -68,6 +68,12 @@ impl Cookies {
         }
     }
 
+    /// The data of `origin` was cleared: nothing that a worker got before goes anywhere any more (R163). What the browser
+    /// keeps is the browser's.
+    pub(crate) fn forget(&self, origin: &str) {
+        self.known().remove(origin);
+    }
+
     /// What the next answer to a page of `origin` tells the browser.
     pub(crate) fn take_for_browser(&self, origin: &str) -> Vec<HeaderValue> {
         self.known().get_mut(origin).map(|known| std::mem::take(&mut known.for_browser)).unwrap_or_default()
@@ -87,7 +93,7 @@ fn name_of(pair: &str) -> &str {
 mod tests {
     use super::*;
 
-    #[test]
+    #[test] // R163
     fn worker_and_browser_tell_each_other_their_cookies() {
         let value = |text: &str| HeaderValue::from_str(text).unwrap();
         let cookies = Cookies::default();
@@ -106,6 +112,9 @@ mod tests {
         assert_eq!(cookies.merged(origin, None), Some(value("a=new; b=2")));
         cookies.seen(origin, None);
         assert_eq!(cookies.merged(origin, None), None);
+        cookies.received(origin, [&value("gone=1")].into_iter());
+        cookies.forget(origin);
+        assert!(cookies.take_for_browser(origin).is_empty());
         (0..60).for_each(|n| cookies.received(origin, [&value(&format!("c{n}=1"))].into_iter()));
         assert_eq!(cookies.take_for_browser(origin).len(), WAITING_MAX);
     }

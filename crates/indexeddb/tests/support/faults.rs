@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "SQLite's file layer is a table of C functions")]
 
 use rusqlite::ffi;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -22,6 +22,7 @@ static LEFT: AtomicI64 = AtomicI64::new(-1);
 /// Whether the failure is one of room.
 static IS_FULL: AtomicI64 = AtomicI64::new(0);
 
+static PART_OF_PATH: OnceLock<&str> = OnceLock::new();
 static ORIGINAL_OPEN: OnceLock<OpenFunction> = OnceLock::new();
 static ORIGINAL: OnceLock<Methods> = OnceLock::new();
 /// The failing copy of each table of methods: databases, which are locked, have another one than logs.
@@ -42,8 +43,9 @@ unsafe impl Send for Methods {}
 // SAFETY: as above.
 unsafe impl Sync for Methods {}
 
-/// Puts the failing disk under every database of this process that is opened from now on.
-pub(crate) fn install() {
+/// Puts the failing disk under every database of this process that is opened from now on and has this in its path.
+pub(crate) fn install(part_of_path: &'static str) {
+    PART_OF_PATH.set(part_of_path).expect("installed once");
     // SAFETY: the default file layer exists for the whole process. Its copy is leaked, so that SQLite can keep it, and
     // differs in its name and in how files are opened only.
     unsafe {
@@ -87,11 +89,14 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite's own arguments, handed on to the function that they were meant for. A file that was opened has a
+    // SAFETY: SQLite's own arguments, handed on to the function that they were meant for; a name ends with a zero. A file that was opened has a
     // table of methods, which is replaced by a copy of it; all tables of the layer write, truncate and sync alike.
     unsafe {
         let opened = ORIGINAL_OPEN.get().unwrap()(vfs, name, file, flags, out_flags);
-        if opened == ffi::SQLITE_OK && !(*file).pMethods.is_null() {
+        // Files without a name are SQLite's own, for a moment.
+        let path = if name.is_null() { c"" } else { CStr::from_ptr(name) }.to_string_lossy();
+        let is_wanted = path.contains(PART_OF_PATH.get().copied().unwrap_or_default());
+        if opened == ffi::SQLITE_OK && is_wanted && !(*file).pMethods.is_null() {
             let address = (*file).pMethods as usize;
             let own = *(*file).pMethods;
             ORIGINAL.get_or_init(|| Methods(own));

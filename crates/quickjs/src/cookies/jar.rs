@@ -31,8 +31,12 @@ type Key = (String, String, String);
 
 impl CookieJar {
     /// Opens the jar of a profile. A cookie that cannot be read is dropped, the others stay (R170).
-    pub(crate) fn open(storage: &RuntimeStorage, config: &RuntimeConfig) -> Result<CookieJar, OpenError> {
-        let database = open(storage, "cookies.sqlite", MIGRATIONS)?;
+    pub(crate) fn open(
+        storage: &RuntimeStorage,
+        config: &RuntimeConfig,
+        damage: &mut Vec<String>,
+    ) -> Result<CookieJar, OpenError> {
+        let database = open(storage, "cookies.sqlite", MIGRATIONS, damage)?;
         let mut inner = Inner { store: CookieStore::new(), database, ages: HashMap::new(), next_age: 0 };
         inner.load().map_err(|failure| OpenError::Inaccessible {
             path: match storage {
@@ -216,7 +220,7 @@ mod tests {
     fn jar_in(storage: &RuntimeStorage) -> CookieJar {
         let config =
             RuntimeConfig { cookies_per_domain_max: 3, cookie_bytes_max: 100, ..RuntimeConfig::default() };
-        CookieJar::open(storage, &config).unwrap()
+        CookieJar::open(storage, &config, &mut Vec::new()).unwrap()
     }
 
     fn set(jar: &CookieJar, from: &str, cookie: &str) {

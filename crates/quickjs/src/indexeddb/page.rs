@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wakeworker_core::StorageKey;
 use wakeworker_indexeddb::{Engine, Error, Notice, Row};
-use wakeworker_structured_clone::{CloneError, blobs_inside, validate};
+use wakeworker_structured_clone::{BlobContent, CloneError, Reader, Token, blobs_inside};
 
 /// Transactions that a page may have at once.
 const TRANSACTIONS_MAX: usize = 10_000;
@@ -234,7 +234,13 @@ fn read_value(text: &str) -> Result<Vec<u8>, Error> {
     let bytes = STANDARD
         .decode(text)
         .map_err(|error| Error::Data(format!("the value to be stored is not Base64: {error}")))?;
-    validate(&bytes)?;
+    let mut reader = Reader::new(&bytes)?;
+    while let Some(token) = reader.next()? {
+        // Only the database itself says which blobs it has.
+        if let Token::Blob { content: BlobContent::Outside { number, .. }, .. } = token {
+            return Err(CloneError::BlobMissing { number }.into());
+        }
+    }
     Ok(bytes)
 }
 

@@ -43,6 +43,11 @@ impl Shared {
             }
         }
         for (id, known) in theirs {
+            // The scripts are lost, but the worker's number is in the engine's records: no other worker gets it. If it
+            // cannot be noted now, it is at the next start.
+            if let Some(active) = known.active {
+                let _ = self.store.skip_worker_ids(active.id);
+            }
             // The process died between the engine's write and ours, before anything was installed. A registration
             // with an active worker whose scripts are lost stays, so that no entry is lost with it (D15).
             if known.active.is_none() && self.registration(id).is_none() {

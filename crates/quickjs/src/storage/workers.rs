@@ -43,8 +43,11 @@ pub(crate) struct StoredScript {
 }
 
 impl WorkerStore {
-    pub(crate) fn open(storage: &RuntimeStorage) -> Result<WorkerStore, OpenError> {
-        Ok(WorkerStore { connection: Mutex::new(open(storage, "workers.sqlite", MIGRATIONS)?) })
+    /// Of a damaged file the registrations are lost here, not in the engine: their entries wait until a page registers
+    /// its worker again.
+    pub(crate) fn open(storage: &RuntimeStorage, damage: &mut Vec<String>) -> Result<WorkerStore, OpenError> {
+        let connection = open(storage, "workers.sqlite", MIGRATIONS, damage)?;
+        Ok(WorkerStore { connection: Mutex::new(connection) })
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -105,6 +108,13 @@ impl WorkerStore {
             |row| row.get(0),
         )?;
         Ok(WorkerId(id.cast_unsigned()))
+    }
+
+    /// A number that was given by a store that is lost is not given again.
+    pub(crate) fn skip_worker_ids(&self, last: WorkerId) -> Result<(), StorageFailure> {
+        let raise = "UPDATE worker_id SET last = ?1 WHERE last < ?1";
+        self.connection().execute(raise, [last.0.cast_signed()])?;
+        Ok(())
     }
 
     /// Inserts a registration or changes it; its workers stay.
@@ -247,7 +257,7 @@ mod tests {
     fn workers_come_back_with_their_scripts_and_go_with_their_registration() {
         let dir = tempfile::tempdir().unwrap();
         let storage = RuntimeStorage::Dir(dir.path().to_owned());
-        let store = WorkerStore::open(&storage).unwrap();
+        let store = WorkerStore::open(&storage, &mut Vec::new()).unwrap();
         let registration = StoredRegistration {
             id: WorkerRegistrationId(7),
             storage_key: StorageKey::first_party("https://a.example"),
@@ -270,7 +280,7 @@ mod tests {
         store.put_worker(registration.id, &worker).unwrap();
         store.change_workers(&[(id, "activated")], &[]).unwrap();
         drop(store);
-        let store = WorkerStore::open(&storage).unwrap();
+        let store = WorkerStore::open(&storage, &mut Vec::new()).unwrap();
         let loaded = store.load().unwrap();
         assert_eq!(loaded.len(), 1);
         assert_eq!(loaded[0].workers[0].state, "activated");

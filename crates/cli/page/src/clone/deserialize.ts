@@ -194,8 +194,8 @@ class Deserializer {
     const type = this.#text();
     const name = (flags & IS_FILE) !== 0 ? this.#text() : undefined;
     const lastModified = name === undefined ? 0 : this.#double();
-    if ((flags & IS_OUTSIDE) !== 0) this.#malformed("the content of a blob is stored elsewhere");
-    const content: BlobContent = { type, bytes: this.#content() };
+    const bytes = (flags & IS_OUTSIDE) !== 0 ? { number: this.#number(), size: this.#number() } : this.#content();
+    const content: BlobContent = { type, bytes };
     return name === undefined ? content : { ...content, name, lastModified };
   }
 

@@ -67,10 +67,16 @@ export const VIEWS = [
 /** Classes of errors by their code. */
 export const ERRORS = ["Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"];
 
+/** The content of a blob that is not in the clone, but wherever the environment finds it by this number. */
+export interface OutsideBytes {
+  number: number;
+  size: number;
+}
+
 /** The content of a Blob or File. */
 export interface BlobContent {
   type: string;
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array<ArrayBuffer> | OutsideBytes;
   /** Only for a File. */
   name?: string;
   lastModified?: number;
@@ -84,8 +90,9 @@ export interface PlatformData {
 
 /** What the environment knows and the format does not. */
 export interface CloneHooks {
-  /** The content of a blob whose bytes are at hand; null for other objects. */
+  /** The content of a blob, or where it is; null for other objects. */
   readBlob(value: object): BlobContent | null;
+  /** Throws a TypeError if the content is outside, and not to be found. */
   makeBlob(content: BlobContent): object;
   /** Null for objects that are none of a web interface; throws a DataCloneError for one that cannot be cloned. */
   readPlatform(value: object): PlatformData | null;

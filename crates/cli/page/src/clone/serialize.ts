@@ -1,6 +1,6 @@
 // A value as the bytes of a structured clone.
 
-import { type BlobContent, type CloneHooks, cloneError, Code, DEPTH_MAX, depthError, ERRORS, HAS_BLOBS, HAS_CAUSE, HAS_MESSAGE, HAS_STACK, IS_FILE, MAGIC, VERSION, VIEWS } from "./format.ts";
+import { type BlobContent, type CloneHooks, cloneError, Code, DEPTH_MAX, depthError, ERRORS, HAS_BLOBS, HAS_CAUSE, HAS_MESSAGE, HAS_STACK, IS_FILE, IS_OUTSIDE, MAGIC, VERSION, VIEWS } from "./format.ts";
 import { tracksLength } from "../../../../quickjs/js/src/tracking.ts";
 
 /** Serialises a value; DataCloneError if it, or something in it, cannot be cloned. Objects of `transfer` are not copied:
@@ -215,14 +215,20 @@ class Serializer {
   #blob({ type, bytes, name, lastModified }: BlobContent): void {
     this.#flags |= HAS_BLOBS;
     this.#byte(Code.blob);
-    this.#byte(name === undefined ? 0 : IS_FILE);
+    const isInside = bytes instanceof Uint8Array;
+    this.#byte((name === undefined ? 0 : IS_FILE) | (isInside ? 0 : IS_OUTSIDE));
     this.#text(type);
     if (name !== undefined) {
       this.#text(name);
       this.#double(lastModified ?? 0);
     }
-    this.#number(bytes.length);
-    this.#raw(bytes);
+    if (isInside) {
+      this.#number(bytes.length);
+      this.#raw(bytes);
+    } else {
+      this.#number(bytes.number);
+      this.#number(bytes.size);
+    }
   }
 
   #bigInt(value: bigint): void {

@@ -3,8 +3,8 @@
 interface Serializer {
   serialize(value: unknown): ArrayBuffer;
   deserialize(stored: ArrayBuffer): unknown;
-  /** Base64, for the way to the gateway. */
-  toText(stored: ArrayBuffer): string;
+  /** Base64, for the way to the gateway; a value with blobs has to be waited for. */
+  toText(stored: ArrayBuffer): string | Promise<string>;
   fromText(text: string): ArrayBuffer;
 }
 
@@ -26,7 +26,7 @@ export function deserializeFromStorage(stored: ArrayBuffer): unknown {
 }
 
 /** A stored value as it travels. */
-export function toText(stored: ArrayBuffer): string {
+export function toText(stored: ArrayBuffer): string | Promise<string> {
   return provided().toText(stored);
 }
 

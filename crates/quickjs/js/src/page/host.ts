@@ -13,6 +13,8 @@ import { wantMicrotasksEnd } from "./tasks.ts";
 export interface Channel {
   /** Sends a question, now or when there is a connection. */
   send(question: string): void;
+  /** The largest question, in bytes; the gateway ends the connection of a page that sends a larger one. */
+  readonly questionBytesMax: number;
 }
 
 interface Failure {
@@ -116,9 +118,21 @@ function remember(local: number, id: number): void {
 function ask<T>(operation: string, ...args: unknown[]): Pending<T> {
   const pending = new Pending<T>();
   lastQuestion += 1;
+  const question = JSON.stringify([lastQuestion, operation, ...args]);
+  const bytesMax = channel?.questionBytesMax ?? 0;
+  if (isLonger(question, bytesMax)) {
+    pending.fail(exception("UnknownError", `the value with its key is larger than what a page can store at once (${bytesMax} bytes as text): store it in parts`));
+    return pending;
+  }
   questions.set(lastQuestion, pending as Pending<unknown>);
-  channel?.send(JSON.stringify([lastQuestion, operation, ...args]));
+  channel?.send(question);
   return pending;
+}
+
+/** Whether a text has more bytes; a unit has three at most. */
+function isLonger(text: string, bytesMax: number): boolean {
+  if (text.length * 3 <= bytesMax) return false;
+  return text.length > bytesMax || new TextEncoder().encode(text).length > bytesMax;
 }
 
 /** An answer in another form. */
@@ -147,6 +161,16 @@ function askFor<T>(local: number, operation: string, ...args: unknown[]): Pendin
   const none = new Pending<T>();
   none.fail(remote?.failure ?? exception("AbortError", "the connection to the WakeWorker gateway was lost"));
   return none;
+}
+
+/** Stores a record, when the content of its blobs has been read. */
+function put(transaction: number, store: number, key: string, value: ArrayBuffer, ...rest: unknown[]): Pending<void> {
+  const text = toText(value);
+  if (typeof text === "string") return askFor(transaction, "idbPut", store, key, text, ...rest);
+  const pending = new Pending<void>();
+  const failed = (error: unknown): void => pending.fail(error);
+  void text.then((ready) => askFor<void>(transaction, "idbPut", store, key, ready, ...rest).whenSettled((done) => pending.fulfil(done), failed), failed);
+  return pending;
 }
 
 /** Asks for the end of a transaction. */
@@ -219,7 +243,7 @@ const functions = {
   idbCommit: (transaction: number) => end(transaction, "idbCommit"),
   idbDatabases: () => ask("idbDatabases"),
   idbScan: (transaction: number, scan: string) => mapped(askFor<[string, ...string[]]>(transaction, "idbScan", scan), ([keys, ...values]) => [keys, ...values.map(fromText)]),
-  idbPut: (transaction: number, store: number, key: string, value: ArrayBuffer, ...rest: unknown[]) => askFor(transaction, "idbPut", store, key, toText(value), ...rest),
+  idbPut: put,
   ...Object.fromEntries(
     [
       "idbCount", "idbGenerateKey", "idbDelete", "idbCreateStore", "idbDeleteStore", "idbRenameStore", "idbCreateIndex", "idbDeleteIndex", "idbRenameIndex",

@@ -1,6 +1,6 @@
 //! Bodies of cached responses: one file each, written once, read in parts, removed when nobody needs it.
 
-use super::{OpenError, Quota, RuntimeStorage, StorageFailure};
+use super::{OpenError, Quota, RuntimeStorage, StorageFailure, inaccessible};
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wakeworker_core::StorageKey;
+
+/// Their directory.
+pub(super) const DIR: &str = "caches";
 
 /// The bodies of a profile's caches.
 pub(super) struct Bodies {
@@ -38,8 +41,8 @@ impl Bodies {
         let place = match storage {
             RuntimeStorage::Memory => Place::Memory(Mutex::default()),
             RuntimeStorage::Dir(dir) => {
-                let dir = dir.join("caches");
-                let fail = |error: io::Error| super::super::inaccessible(&dir, &error);
+                let dir = dir.join(DIR);
+                let fail = |error: io::Error| inaccessible(&dir, &error);
                 std::fs::create_dir_all(&dir).map_err(fail)?;
                 let lock = OpenOptions::new()
                     .create(true)

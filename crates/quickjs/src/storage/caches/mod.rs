@@ -5,6 +5,8 @@
 
 mod bodies;
 #[cfg(test)]
+mod fixture_tests;
+#[cfg(test)]
 mod kill_tests;
 #[cfg(test)]
 #[cfg(unix)]
@@ -19,7 +21,8 @@ pub(crate) use bodies::BodyWriter;
 pub(crate) use matching::Query;
 use matching::RequestHead;
 
-use super::{Quota, RuntimeStorage, StorageFailure, open};
+use super::file::{inaccessible, open, set_aside};
+use super::{Quota, RuntimeStorage, StorageFailure};
 use crate::json::{Wtf8, write_wtf8};
 use crate::{OpenError, RuntimeConfig};
 use bodies::Bodies;
@@ -31,6 +34,9 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wakeworker_core::StorageKey;
+
+/// The index.
+const FILE: &str = "caches.sqlite";
 
 /// All caches of a profile.
 pub(crate) struct Caches {
@@ -107,13 +113,23 @@ impl NewEntry {
 }
 
 impl Caches {
+    /// Of a damaged index the bodies are moved aside with it: without it they are nobody's.
     pub(crate) fn open(
         storage: &RuntimeStorage,
         config: &RuntimeConfig,
         quota: Arc<Quota>,
+        damage: &mut Vec<String>,
     ) -> Result<Caches, OpenError> {
-        let connection = open(storage, "caches.sqlite", schema::MIGRATIONS)?;
-        let fail = |error: rusqlite::Error| super::inaccessible("caches.sqlite".as_ref(), &error);
+        let known_damage = damage.len();
+        let connection = open(storage, FILE, schema::MIGRATIONS, damage)?;
+        if let (RuntimeStorage::Dir(dir), Some(found)) = (storage, damage.get_mut(known_damage)) {
+            let bodies = dir.join(bodies::DIR);
+            if bodies.exists() {
+                let aside = set_aside(&bodies)?;
+                found.push_str(&format!("; the bodies of its responses were moved to `{}`", aside.display()));
+            }
+        }
+        let fail = |error: rusqlite::Error| inaccessible(FILE.as_ref(), &error);
         // What was deleted while scripts still held it: they are gone.
         connection.execute("DELETE FROM cache WHERE name IS NULL", []).map_err(fail)?;
         let padding = Padding::open(&connection, config).map_err(fail)?;

@@ -11,7 +11,7 @@ pub(super) fn open_at(dir: &Path) -> Caches {
 }
 
 fn open(storage: &RuntimeStorage, config: &RuntimeConfig) -> Caches {
-    Caches::open(storage, config, Arc::new(Quota::new(config))).unwrap()
+    Caches::open(storage, config, Arc::new(Quota::new(config)), &mut Vec::new()).unwrap()
 }
 
 pub(super) fn origin() -> StorageKey {
