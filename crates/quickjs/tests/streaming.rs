@@ -378,3 +378,19 @@ fn two_hundred_requests_at_a_time_and_unread_responses_are_all_answered() {
         held.pop().body.cancel(); return (await Promise.all(late)).filter((text) => text === 'data').length";
     assert_eq!(scene.eval(held), "20", "the rest wait for their turn, up to the limit");
 }
+
+#[test]
+fn a_worker_that_never_reads_its_answers_does_not_grow() {
+    let scene = Scene::new();
+    let ask = "for (let n = 0; n < 150; n += 1) await fetch('/data?' + n, { method: 'POST', body: 'x' }); return 'done'";
+    let bytes_after = || {
+        assert_eq!(scene.eval(ask), "done");
+        scene.world.runtime.worker_memory_bytes(scene.worker).unwrap()
+    };
+    let first = bytes_after();
+    let last = bytes_after().max(bytes_after());
+    assert!(
+        last < first + (150 << 10),
+        "{first} bytes grew to {last}: more than half a KiB for each request"
+    );
+}

@@ -8,7 +8,10 @@ import { callHost } from "./operations.ts";
 const waiting = new Map<number, HostBody>();
 
 // A script that drops a response without reading it holds its exchange no longer than the garbage collector takes.
-const unread = new FinalizationRegistry((id: number) => host.fetchAbort(id));
+const unread = new FinalizationRegistry(({ id, onEnd }: { id: number; onEnd: () => void }) => {
+  onEnd();
+  host.fetchAbort(id);
+});
 
 let wake: (body: HostBody) => void;
 
@@ -30,10 +33,11 @@ export class HostBody implements ChunkSource {
     };
   }
 
+  /** `onEnd` is called once when nothing more is expected of the body. It must not hold whoever holds the body. */
   constructor(id: number, onEnd: () => void) {
     this.#id = id;
     this.#onEnd = onEnd;
-    unread.register(this, id, this.#token);
+    unread.register(this, { id, onEnd }, this.#token);
   }
 
   async pull(): Promise<Uint8Array<ArrayBuffer> | null> {
