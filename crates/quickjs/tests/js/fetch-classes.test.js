@@ -197,6 +197,9 @@ test("body as stream", async () => {
   locked.getReader();
   assertThrows(TypeError, () => new Response(locked));
   assertThrows(TypeError, () => new Request("/", { method: "POST", body: new ReadableStream() }), "a stream without duplex");
+  for (const body of [undefined, null, "x", new ReadableStream()]) {
+    assertThrows(TypeError, () => new Request("/", { method: "POST", body, duplex: "full" }), "a duplex that does not exist");
+  }
 });
 
 test("Response: status, statics", async () => {
