@@ -389,5 +389,8 @@ fn a_worker_that_never_reads_its_answers_does_not_grow() {
     };
     let first = bytes_after();
     let last = bytes_after().max(bytes_after());
-    assert!(last < first + (150 << 10), "{first} bytes grew to {last}: more than half a KiB for each request");
+    assert!(
+        last < first + (150 << 10),
+        "{first} bytes grew to {last}: more than half a KiB for each request"
+    );
 }

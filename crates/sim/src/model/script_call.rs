@@ -28,6 +28,7 @@ impl Model {
             Some(entry) => match entry.phase {
                 // R29, D2, D3
                 Phase::Waiting(_) => {
+                    entry.registered = now.wall.0;
                     entry.phase = Phase::Pending;
                     entry.attempts = 0;
                     entry.due = None;
@@ -35,6 +36,7 @@ impl Model {
                     self.promise();
                 }
                 Phase::Firing if !entry.reregistered => {
+                    entry.registered = now.wall.0;
                     entry.reregistered = true; // R30
                     entry.put();
                     self.promise();
@@ -64,6 +66,7 @@ impl Model {
                 self.promise();
             }
             Some(entry) if entry.min_interval_ms != min_interval_ms => {
+                entry.registered = now.wall.0;
                 entry.min_interval_ms = min_interval_ms; // R101
                 entry.put();
                 self.promise();
@@ -72,6 +75,7 @@ impl Model {
                 // Between two attempts of one event the state is `firing` as well.
                 let firing = entry.phase != Phase::Pending;
                 if firing && !entry.reregistered {
+                    entry.registered = now.wall.0;
                     entry.reregistered = true; // R102
                     entry.put();
                     self.promise();

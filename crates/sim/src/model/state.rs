@@ -38,6 +38,8 @@ pub(crate) struct Worker {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) number: u64,
+    /// When a registration last made or changed it, by the wall clock.
+    pub(crate) registered: i64,
     pub(crate) phase: Phase,
     pub(crate) attempts: u32,
     pub(crate) attempts_max: u32,
@@ -99,6 +101,7 @@ impl State {
         self.entries_ever += 1;
         let entry = Entry {
             number: self.entries_ever,
+            registered: now.wall.0,
             phase: Phase::Pending,
             attempts: 0,
             attempts_max,
@@ -114,6 +117,21 @@ impl State {
 
     pub(crate) fn key_of(&self, number: u64) -> Option<Key> {
         self.entries.iter().find(|(_, entry)| entry.number == number).map(|(key, _)| *key)
+    }
+
+    /// What the disk holds of it.
+    pub(crate) fn on_disk(&self) -> impl PartialEq + std::fmt::Debug + use<> {
+        let entries: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, entry)| {
+                let counts = (entry.attempts, entry.interrupted, entry.reregistered);
+                let times = (entry.registered, entry.min_interval_ms, entry.anchor.wall, entry.stored_due);
+                (*key, entry.number, counts, times)
+            })
+            .collect();
+        let fires: Vec<_> = self.last_fire.iter().map(|(site, time)| (*site, time.wall)).collect();
+        (self.workers.clone(), entries, fires, self.last_round.map(|time| time.wall))
     }
 
     /// Numbers are never given twice, whatever is loaded.

@@ -42,21 +42,6 @@ pub(super) struct Turn {
     complaints: Vec<String>,
 }
 
-/// What became of a commit whose caller was told that it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    NotDone,
-    Done,
-    /// But for the log, the disk is as the commit would have left it.
-    ChangedNothing,
-}
-
-impl Fate {
-    fn of(done: bool) -> Fate {
-        if done { Fate::Done } else { Fate::NotDone }
-    }
-}
-
 type Calls = Peekable<IntoIter<Call>>;
 
 impl Model {
@@ -160,17 +145,18 @@ impl Model {
             .filter(|run| run.attempt.is_some())
             .flat_map(|run| run.requests.iter().copied())
             .collect();
-        self.lose_step(Fate::of(done), before, kept);
+        self.lose_step(done, before, kept);
         let refused: Vec<Request> =
             self.open.iter().copied().filter(|request| !running.contains(request)).collect();
         self.refuse(refused, expected);
     }
 
     /// What a step did is forgotten, or is on the disk although nobody was told.
-    fn lose_step(&mut self, fate: Fate, before: (State, BTreeMap<RunId, Run>), kept: Vec<(Now, Input)>) {
-        if fate != Fate::NotDone {
+    fn lose_step(&mut self, done: bool, before: (State, BTreeMap<RunId, Run>), kept: Vec<(Now, Input)>) {
+        // If the disk is the same before and after, it makes no difference whether the commit was done.
+        if done || self.state.on_disk() == before.0.on_disk() {
             self.check_step("in a commit whose answer was lost", true);
-            if fate == Fate::Done {
+            if done {
                 self.history.push_back((self.last_written() + 1, self.state.clone()));
             }
             let ended: Vec<RunId> =
@@ -228,8 +214,7 @@ impl Model {
         self.pass_time();
         if !ok {
             // Of a step that changes nothing but the log, the disk is as it would have left it.
-            let fate = if only_log { Fate::ChangedNothing } else { Fate::of(done) };
-            self.lose_step(fate, before, Vec::new());
+            self.lose_step(done && !only_log, before, Vec::new());
             return Vec::new();
         }
         self.down = false;
@@ -293,17 +278,7 @@ impl Model {
 
     /// What nobody wrote must be as it was.
     fn check_unwritten(&self, before: &State) {
-        let durable = |state: &State| {
-            let entries: Vec<_> = state
-                .entries
-                .iter()
-                .map(|(key, entry)| {
-                    (*key, entry.number, entry.attempts, entry.interrupted, entry.reregistered)
-                })
-                .collect();
-            (state.workers.clone(), entries, state.last_fire.clone())
-        };
-        let (was, is) = (durable(before), durable(&self.state));
+        let (was, is) = (before.on_disk(), self.state.on_disk());
         assert_eq!(was, is, "this is told and not written");
     }
 
