@@ -126,6 +126,9 @@ Examples:
     Eval(EvalArgs),
     /// Play a scenario in virtual time: days of visits, tunnels and retries in a moment
     Simulate(SimulateArgs),
+    /// Run web-platform-tests from a checkout in the service-worker runtime
+    #[cfg(feature = "wpt")]
+    Wpt(crate::wpt::WptArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:

@@ -11,6 +11,8 @@ mod gateway;
 mod output;
 mod profile;
 mod simulate;
+#[cfg(feature = "wpt")]
+mod wpt;
 
 use clap::Parser;
 use std::process::ExitCode;

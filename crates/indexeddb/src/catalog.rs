@@ -190,12 +190,20 @@ pub(crate) fn move_database_aside(path: &Path) -> Result<PathBuf, Error> {
     Ok(aside)
 }
 
-/// Ids up to this one are not given any more: files of earlier databases may still have them in their names.
+/// Ids up to this one are not given any more: files of earlier databases may still have them in their names. Almost
+/// always the catalog knows that already, and nothing is written.
 fn never_again(sqlite: &Connection, last: i64) -> Result<(), Error> {
-    let changed =
-        sqlite.execute("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'database'", [last])?;
-    if changed == 0 {
-        sqlite.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('database', ?1)", [last])?;
+    let given: Option<i64> = sqlite
+        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'database'", [], |row| row.get(0))
+        .optional()?;
+    match given {
+        Some(given) if given >= last => {}
+        Some(_) => {
+            sqlite.execute("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'database'", [last])?;
+        }
+        None => {
+            sqlite.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('database', ?1)", [last])?;
+        }
     }
     Ok(())
 }

@@ -29,6 +29,14 @@ fn install_and_activate_run_and_the_console_is_heard() {
 }
 
 #[test]
+fn scripts_that_go_on_outside_of_events_are_no_idle_worker() {
+    let mut config = RuntimeConfig::default();
+    config.idle_stop_ms = 10;
+    let (outcome, lines) = evaluate_with(config, "setTimeout(() => console.log('later'), 200)");
+    assert_eq!((outcome, lines), (EvalOutcome::default(), vec!["later".to_owned()]));
+}
+
+#[test]
 fn errors_name_file_and_line() {
     let (outcome, _) = evaluate("\n\nnull.x");
     assert!(

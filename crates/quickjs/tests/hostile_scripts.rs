@@ -358,3 +358,90 @@ fn a_flood_of_registrations_is_refused_and_the_first_ones_stay() {
     let long = "x".repeat(100_000);
     assert_eq!(world.register_scope("sw.js", Some(&long)).unwrap_err().name(), "TypeError");
 }
+
+#[test] // R163
+fn a_script_that_fills_the_disk_reaches_its_quota_and_what_it_deletes_is_free_again() {
+    let script = "
+        const database = () => new Promise((done) => {
+            const request = indexedDB.open('d', 1);
+            request.onupgradeneeded = () => request.result.createObjectStore('s', { autoIncrement: true });
+            request.onsuccess = () => done(request.result);
+        });
+        const change = async (work) => {
+            const db = await database();
+            const transaction = db.transaction('s', 'readwrite');
+            work(transaction.objectStore('s'));
+            const error = await new Promise((done) => {
+                transaction.oncomplete = () => done(null);
+                transaction.onabort = () => done(transaction.error.name);
+            });
+            db.close();
+            return error;
+        };
+        const part = 'x'.repeat(200_000);
+        const fills = {
+            database: () => change((store) => { for (let n = 0; n < 4; n++) store.put(part + n); }),
+            blobs: () => change((store) => { for (let n = 0; n < 4; n++) store.put(new Blob([part])); }),
+            cache: async () => {
+                try {
+                    await (await caches.open('c')).put('/' + Math.random(), new Response(part));
+                } catch (error) {
+                    return error.name;
+                }
+                return null;
+            },
+        };
+        onsync = (event) => event.waitUntil((async () => {
+            if (event.tag === 'empty') {
+                await caches.delete('c');
+                await change((store) => store.clear());
+                return console.log('empty ' + (await fills.database()));
+            }
+            let error = null;
+            for (let n = 0; n < 200 && error === null; n++) error = await fills[event.tag]();
+            const { usage, quota } = await navigator.storage.estimate();
+            console.log([event.tag, error, usage <= quota].join());
+        })());";
+    let mut limits = RuntimeConfig::default();
+    limits.origin_bytes_max = 4 << 20;
+    let world = World::with(Server::with_worker(script), limits, Config::default());
+    let (id, _) = world.activate("sw.js");
+    for filled in ["database", "blobs", "cache"] {
+        assert_eq!(world.sync(id, filled), HANDLED);
+        world.console.wait_for(|line| (*line == format!("{filled},QuotaExceededError,true")).then_some(()));
+        let on_disk = bytes_in(&world.dir.path().join("runtime"));
+        assert!(on_disk < 12 << 20, "{filled}: {on_disk} bytes on the disk for a quota of {}", 4 << 20);
+    }
+    assert_eq!(world.sync(id, "empty"), HANDLED);
+    world.console.wait_for(|line| (line == "empty null").then_some(()));
+}
+
+#[test] // R173
+fn a_worker_that_fires_itself_without_end_leaves_room_for_others() {
+    let config = Config { events_per_origin_and_hour_max: Some(40), ..Config::default() };
+    let again = "let n = 0; onsync = (event) => event.waitUntil(registration.sync.register('t' + ++n).then(() => console.log('event ' + n)))";
+    let world = World::with(Server::with_worker(again), RuntimeConfig::default(), config);
+    let (id, _) = world.activate("sw.js");
+    world.host.sync_manager(id).register("t".into()).wait().unwrap();
+    world.console.wait_for(|line| (line == "event 40").then_some(()));
+    // What a tool asks for is not the site's doing.
+    assert_eq!(world.sync(id, "tool"), HANDLED);
+    world.console.wait_for(|line| (line == "event 41").then_some(()));
+    let left = world.host.sync_registrations().wait().unwrap();
+    let waits = left.iter().find(|status| status.registration.tag == "t40".into()).unwrap();
+    assert!(
+        matches!(waits.reasons[..], [wakeworker_core::Reason::TooManyEvents { .. }]),
+        "the rest waits for the next hour: {left:?}"
+    );
+}
+
+/// What the files of a folder take.
+fn bytes_in(folder: &std::path::Path) -> u64 {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { bytes_in(&path) } else { path.metadata().unwrap().len() }
+        })
+        .sum()
+}

@@ -34,6 +34,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Push(args) => done(block_on(1, notifications::push(args))),
         Command::Eval(args) => done(eval::run(&args)),
         Command::Simulate(args) => done(simulate::run(&args)),
+        #[cfg(feature = "wpt")]
+        Command::Wpt(args) => done(crate::wpt::run(&args)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "wakeworker", &mut script);

@@ -283,7 +283,7 @@ function parseForm(bytes: Uint8Array, contentType: string | null): FormData {
   }
   if (essence === "application/x-www-form-urlencoded") {
     const form = new FormData();
-    for (const [name, value] of parseUrlencoded(utf8Decode(bytes))) form.append(name, value);
+    for (const [name, value] of parseUrlencoded(utf8Decode(bytes, true))) form.append(name, value);
     return form;
   }
   throw new TypeError(`formData: the Content-Type "${contentType ?? ""}" is neither multipart/form-data nor application/x-www-form-urlencoded`);

@@ -81,9 +81,17 @@ export function toSequence<T>(value: unknown, convert: (item: unknown) => T, wha
   }
   const method = (value as { [Symbol.iterator]?: unknown })[Symbol.iterator];
   if (typeof method !== "function") throw new TypeError(`${what} is not iterable`);
+  // Not a loop of the language: it would ask for the method again, and close the iterator when a conversion throws.
+  const iterator = Reflect.apply(method, value, []) as Iterator<unknown>;
+  if (!isObject(iterator)) throw new TypeError(`${what} has an iterator that is no object`);
+  const { next } = iterator;
   const list: T[] = [];
-  for (const item of value as Iterable<unknown>) list.push(convert(item));
-  return list;
+  for (;;) {
+    const result = Reflect.apply(next, iterator, []) as IteratorResult<unknown>;
+    if (!isObject(result)) throw new TypeError(`${what} has an iterator whose result is no object`);
+    if (Boolean(result.done)) return list;
+    list.push(convert(result.value));
+  }
 }
 
 /** True for objects and functions. */

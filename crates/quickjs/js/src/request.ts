@@ -136,10 +136,7 @@ export class Request {
     if (given) {
       const { body, type } = extractBody(members.body, record.keepalive);
       if (type !== null && !this.#headers.has("content-type")) this.#headers.append("Content-Type", type);
-      if (body.isStream) {
-        if (members.duplex === undefined) throw new TypeError('Request: a stream as body needs `duplex: "half"`');
-        toEnumeration(members.duplex, ["half"] as const, "RequestInit.duplex");
-      }
+      if (body.isStream && members.duplex === undefined) throw new TypeError('Request: a stream as body needs `duplex: "half"`');
       return body;
     }
     if (inputBody === null) return null;
@@ -250,6 +247,7 @@ function applyInit(record: RequestRecord, members: { readonly [member: string]: 
       record.destination = "";
     }
   }
+  if (members.duplex !== undefined) toEnumeration(members.duplex, ["half"] as const, "RequestInit.duplex");
   if (members.referrer !== undefined) record.referrer = referrerFrom(members.referrer);
   if (members.referrerPolicy !== undefined) record.referrerPolicy = toEnumeration(members.referrerPolicy, REFERRER_POLICIES, "RequestInit.referrerPolicy");
   if (members.mode !== undefined) {

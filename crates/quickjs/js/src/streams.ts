@@ -21,6 +21,11 @@ export const names = [
 // The library still has an attribute that the standard has dropped.
 Reflect.deleteProperty(polyfill.WritableStreamDefaultController.prototype, "abortReason");
 
+// Its iterators have a prototype that inherits from Object, and a method that the one of the language would give them.
+const iteratorPrototype = Object.getPrototypeOf(new polyfill.ReadableStream().values()) as object;
+Object.setPrototypeOf(iteratorPrototype, Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}.prototype)));
+Reflect.deleteProperty(iteratorPrototype, Symbol.asyncIterator);
+
 /** The interface object of that name. */
 export function streamInterface(name: (typeof names)[number]): unknown {
   return polyfill[name];

@@ -20,7 +20,11 @@ export class TextDecoderStream {
       if (text !== "") controller.enqueue(text);
     };
     this.#stream = new polyfill.TransformStream({
-      transform: (chunk, controller) => pass(controller, decode(decoder, chunk, { stream: true })),
+      transform: (chunk, controller) => {
+        // `decode()` without an argument is lawful, a chunk that is undefined is not.
+        if (chunk === undefined) throw new TypeError("TextDecoderStream: a chunk is neither an ArrayBuffer nor a view of one");
+        pass(controller, decode(decoder, chunk, { stream: true }));
+      },
       flush: (controller) => pass(controller, decode(decoder, undefined, undefined)),
     });
   }

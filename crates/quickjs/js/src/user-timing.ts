@@ -128,10 +128,36 @@ export function mark(given: number, name: unknown, options: unknown): Performanc
   return made;
 }
 
+/** The attributes of PerformanceTiming, which only windows have. */
+const NAVIGATION_TIMES: ReadonlySet<string> = new Set([
+  "navigationStart",
+  "unloadEventStart",
+  "unloadEventEnd",
+  "redirectStart",
+  "redirectEnd",
+  "fetchStart",
+  "domainLookupStart",
+  "domainLookupEnd",
+  "connectStart",
+  "connectEnd",
+  "secureConnectionStart",
+  "requestStart",
+  "responseStart",
+  "responseEnd",
+  "domLoading",
+  "domInteractive",
+  "domContentLoadedEventStart",
+  "domContentLoadedEventEnd",
+  "domComplete",
+  "loadEventStart",
+  "loadEventEnd",
+]);
+
 /** "Convert a mark to a timestamp". */
 function timeOf(value: unknown, what: string): number {
   if (typeof value === "number") return toPointInTime(value, what);
   const name = toDOMString(value);
+  if (NAVIGATION_TIMES.has(name)) throw new TypeError(`Performance.measure: "${name}" is a time that only windows have`);
   const found = filtered(timeline, { name, type: "mark" }).at(-1);
   if (found === undefined) throw new DOMException(`Performance.measure: there is no mark "${name}"`, "SyntaxError");
   return partsOf(found).startTime;
@@ -186,7 +212,8 @@ export class PerformanceObserverEntryList {
   #list: readonly PerformanceEntry[];
   constructor(token: unknown = undefined, list: unknown = undefined) {
     requireInternal(token);
-    this.#list = list as PerformanceEntry[];
+    // "Filter buffer by name and type" sorts by start time; a measure is made after the marks between which it lies.
+    this.#list = (list as PerformanceEntry[]).toSorted((a, b) => partsOf(a).startTime - partsOf(b).startTime);
   }
   getEntries(): PerformanceEntry[] {
     return [...this.#list];

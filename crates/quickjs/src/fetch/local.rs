@@ -5,13 +5,11 @@ use bytes::Bytes;
 use data_url::DataUrl;
 use url::Url;
 
-/// The response of a URL that carries it: `data:`, and `about:blank`. `None` for URLs of other schemes.
+/// The response of a URL that carries it: `data:`. `None` for URLs of other schemes, also for `about:blank`, which is of
+/// another origin than any script.
 pub(crate) fn response(url: &Url) -> Option<Result<(ResponseHead, Bytes), String>> {
     match url.scheme() {
         "data" => Some(data(url)),
-        "about" if url.path() == "blank" => {
-            Some(Ok((head("text/html;charset=utf-8".to_owned()), Bytes::new())))
-        }
         "blob" => {
             Some(Err("no object is stored under this blob: URL; a service worker cannot make one".to_owned()))
         }
@@ -61,8 +59,7 @@ mod tests {
         assert_eq!(&body[..], b"a b");
         assert!(get("data:nothing").unwrap().is_err());
         assert!(get("blob:https://a.example/1").unwrap().is_err());
-        assert!(get("about:blank").unwrap().is_ok());
-        assert!(get("about:client").is_none() && get("https://a.example/").is_none());
+        assert!(get("about:blank").is_none() && get("https://a.example/").is_none());
     }
 
     #[test] // Fetch, 2.9

@@ -83,17 +83,23 @@ impl Runtime {
         scripts: Vec<(String, String)>,
         mut console: impl FnMut(ConsoleLine),
     ) -> Result<EvalOutcome, OpenError> {
+        let config = options.config;
         let fetcher = match options.fetcher {
             Some(fetcher) => fetcher,
-            None => Arc::new(HttpFetcher::new(&options.config)?),
+            None => Arc::new(HttpFetcher::new(&config)?),
         };
-        let extensions = options.config.script_extensions;
+        let extensions = config.script_extensions;
         let engine = Config {
             explainer_options_enabled: extensions.explainer_options,
             script_unregister_one_shot: extensions.explainer_options || extensions.sync_unregister,
             ..Config::default()
         };
-        let shared = Shared::open(options.config, &RuntimeStorage::Memory, fetcher, Arc::new(NoClients))?;
+        // Scripts that go on outside of events, for instance with timers, are no idle worker here: what they have left to
+        // do is awaited.
+        let idle_stop_ms =
+            u64::try_from(options.timeout.as_millis()).unwrap_or(u64::MAX >> 1).max(config.idle_stop_ms);
+        let config = RuntimeConfig { idle_stop_ms, ..config };
+        let shared = Shared::open(config, &RuntimeStorage::Memory, fetcher, Arc::new(NoClients))?;
         let runtime = Runtime::from_shared(shared.clone());
         let (sender, receiver) = channel();
         let lines = sender.clone();

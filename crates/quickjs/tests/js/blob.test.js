@@ -36,3 +36,30 @@ test("File", () => {
   assert(Math.abs(new File([], "x").lastModified - Date.now()) < 10000);
   assertThrows(TypeError, () => new File(["x"]));
 });
+
+// Web IDL, 3.2.21 ("create a sequence from an iterable"): the method is asked for once, and no conversion closes the iterator.
+test("a sequence is read as its iterator gives it", () => {
+  const log = [];
+  const parts = {
+    get [Symbol.iterator]() {
+      log.push("method");
+      return () => ({
+        get next() {
+          log.push("next");
+          let left = 2;
+          return () => ({ done: left === 0, value: left-- });
+        },
+        return() {
+          log.push("return");
+          return {};
+        },
+      });
+    },
+  };
+  assertEquals(new Blob(parts).size, 2);
+  assertDeepEquals(log, ["method", "next"]);
+  const throwing = { *[Symbol.iterator]() { yield { toString() { throw new RangeError("part"); } }; } };
+  assertThrows(RangeError, () => new Blob(throwing));
+  assertThrows(TypeError, () => new Blob({ [Symbol.iterator]: () => 1 }));
+  assertThrows(TypeError, () => new Blob({ [Symbol.iterator]: () => ({ next: () => 1 }) }));
+});

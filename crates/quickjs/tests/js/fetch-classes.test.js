@@ -197,6 +197,9 @@ test("body as stream", async () => {
   locked.getReader();
   assertThrows(TypeError, () => new Response(locked));
   assertThrows(TypeError, () => new Request("/", { method: "POST", body: new ReadableStream() }), "a stream without duplex");
+  for (const body of [undefined, null, "x", new ReadableStream()]) {
+    assertThrows(TypeError, () => new Request("/", { method: "POST", body, duplex: "full" }), "a duplex that does not exist");
+  }
 });
 
 test("Response: status, statics", async () => {
@@ -325,4 +328,12 @@ test("clones of a response from the network are independent", async () => {
   controller.abort();
   await assertRejects("AbortError", () => aborted.text());
   await assertRejects("AbortError", () => clone.text());
+});
+
+// Fetch, "package data": the parser of URLs gets the bytes, a byte order mark among them.
+test("formData keeps a byte order mark of an urlencoded body", async () => {
+  const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+  for (const body of [new Request("/", { method: "POST", body: "\ufeffa=\ufeff", headers }), new Response("\ufeffa=\ufeff", { headers })]) {
+    assertDeepEquals([...(await body.formData())], [["\ufeffa", "\ufeff"]]);
+  }
 });

@@ -248,7 +248,13 @@ test("RSA signs, encrypts and travels", async () => {
   await assertRejects("NotSupportedError", () => subtle.exportKey("raw", publicKey));
   await assertRejects("DataError", () => subtle.importKey("spki", spki.slice(1), oaep, true, ["encrypt"]));
   await assertRejects("OperationError", () => subtle.generateKey({ ...generation, modulusLength: 100_000 }, true, ["sign"]));
-  await assertRejects("OperationError", () => subtle.generateKey({ ...generation, publicExponent: new Uint8Array([4]) }, true, ["sign"]));
+  // Web Cryptography, 14.3.6: what cannot be generated is told before the missing usages.
+  for (const exponent of [[4], [1], [0, 1], [], [1, 0, 0]]) {
+    for (const usages of [["sign"], []]) {
+      await assertRejects("OperationError", () => subtle.generateKey({ ...generation, publicExponent: new Uint8Array(exponent) }, true, usages));
+    }
+  }
+  await assertRejects("SyntaxError", () => subtle.generateKey(generation, true, []));
 });
 
 test("JSON Web Keys say who may use them", async () => {

@@ -76,3 +76,21 @@ test("streams that are given up are given back", async () => {
   const { readable, writable } = new CompressionStream("gzip");
   assert(readable instanceof ReadableStream && writable instanceof WritableStream);
 });
+
+// Encoding, 7.4: the chunk is converted to an AllowSharedBufferSource, which undefined is not.
+test("TextDecoderStream: an undefined chunk is an error", async () => {
+  const stream = new TextDecoderStream();
+  const reading = stream.readable.getReader().read();
+  await assertRejects(TypeError, () => stream.writable.getWriter().write(undefined));
+  await assertRejects(TypeError, () => reading);
+});
+
+// Streams and Web IDL, 3.7.10.2: the prototype of an iterator inherits from %AsyncIteratorPrototype%.
+test("iterators of streams are iterators of the language", () => {
+  const iterator = new ReadableStream().values();
+  const prototype = Object.getPrototypeOf(iterator);
+  const language = Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}.prototype));
+  assert(Object.getPrototypeOf(prototype) === language);
+  assertDeepEquals(Object.getOwnPropertyNames(prototype).toSorted(), ["next", "return"]);
+  assert(iterator[Symbol.asyncIterator]() === iterator);
+});

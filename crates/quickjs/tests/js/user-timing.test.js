@@ -56,3 +56,34 @@ test("observers hear of entries in a later task", async () => {
   assertThrows("InvalidModificationError", () => observer.observe({ type: "mark" }));
   observer.disconnect();
 });
+
+// Performance Timeline, "filter buffer by name and type": sorted by start time.
+test("an observer gets its entries in the order of their start times", async () => {
+  const names = await new Promise((resolve) => {
+    const observer = new PerformanceObserver((list) => {
+      observer.disconnect();
+      resolve(list.getEntries().map(({ name }) => name));
+    });
+    observer.observe({ entryTypes: ["mark", "measure"] });
+    performance.mark("late", { startTime: 7 });
+    performance.measure("early", { start: 1, end: 8 });
+    performance.mark("middle", { startTime: 3 });
+  });
+  assertDeepEquals(names, ["early", "middle", "late"]);
+});
+
+// User Timing, "convert a mark to a timestamp", step 1.
+test("the times of a navigation are no marks of a worker", () => {
+  performance.mark("navigationStart");
+  assertThrows(TypeError, () => performance.measure("m", "navigationStart"));
+  assertThrows(TypeError, () => performance.measure("m", { start: 0, end: "loadEventEnd" }));
+  performance.clearMarks();
+});
+
+// High Resolution Time, section 8.1: 100 µs for contexts that are not cross-origin isolated.
+test("the clock has steps of 100 µs", () => {
+  for (let i = 0; i < 100; i += 1) {
+    const tenths = performance.now() * 10;
+    assert(Math.abs(tenths - Math.round(tenths)) < 1e-6, String(tenths));
+  }
+});

@@ -74,6 +74,10 @@ async function generateKey(algorithm: Algorithm, extractable: boolean, usages: r
     throw new DOMException(`${name}: a key has 128, 192 or 256 bits, not ${algorithm.length}`, "OperationError");
   }
   if (name === "HMAC" && algorithm.length === 0) throw new DOMException("HMAC: a key must have more than 0 bits", "OperationError");
+  // That a key cannot be made at all is told before what it could be used for.
+  if (algorithm.publicExponent !== undefined && !isExponent(algorithm.publicExponent)) {
+    throw new DOMException(`${name}: the public exponent must be an odd number of at least 3`, "OperationError");
+  }
   // Only the private half of a pair must be good for something.
   const ownUsages = (type: KeyType): string[] => usages.filter((usage) => allowedUsages(name, [type]).includes(usage));
   const checked = types.at(-1) as KeyType;
@@ -83,6 +87,12 @@ async function generateKey(algorithm: Algorithm, extractable: boolean, usages: r
   const make = (type: KeyType, material: ArrayBuffer): CryptoKey =>
     makeCryptoKey({ type, extractable: type === "public" || extractable, algorithm: keyAlgorithm(algorithm, facts), usages: ownUsages(type), material });
   return types.length === 1 ? make("secret", first) : { publicKey: make("public", first), privateKey: make("private", second) };
+}
+
+/** Whether big-endian bytes are an odd number other than 1. */
+function isExponent(bytes: Uint8Array): boolean {
+  const last = bytes.at(-1) ?? 0;
+  return last % 2 === 1 && (last > 1 || bytes.subarray(0, -1).some((byte) => byte !== 0));
 }
 
 type KeyData = { bytes: ArrayBuffer } | { jwk: Jwk };

@@ -2,12 +2,11 @@
 
 use super::{Answer, HostObject, Reply};
 use crate::script::Text;
-use rquickjs::Result;
 use rquickjs::function::Opt;
 use serde::Serialize;
 use url::{Url, quirks};
 
-pub(super) fn install(host: &HostObject<'_>) -> Result<()> {
+pub(super) fn install(host: &HostObject<'_>) -> rquickjs::Result<()> {
     host.function("parseUrl", |input: Text, base: Opt<Option<Text>>| {
         let base = base.0.flatten().map(Text::into_string);
         Reply::ok(Answer::text_or_null(parse(&input.into_string(), base.as_deref()).map(|url| record(&url))))
@@ -33,10 +32,10 @@ fn set_part(href: &str, part: &str, value: &str) -> Option<Url> {
         "protocol" => drop(quirks::set_protocol(&mut url, value)),
         "username" => drop(quirks::set_username(&mut url, value)),
         "password" => drop(quirks::set_password(&mut url, value)),
-        "host" => drop(quirks::set_host(&mut url, value)),
-        "hostname" => drop(quirks::set_hostname(&mut url, value)),
+        "host" => url = with_host(url, |url| quirks::set_host(url, value)),
+        "hostname" => url = with_host(url, |url| quirks::set_hostname(url, value)),
         "port" => drop(quirks::set_port(&mut url, value)),
-        "pathname" => quirks::set_pathname(&mut url, value),
+        "pathname" => url = with_path(url, value),
         "search" => quirks::set_search(&mut url, value),
         "hash" => quirks::set_hash(&mut url, value),
         _ => return None,
@@ -63,7 +62,7 @@ struct UrlRecord<'a> {
 fn record(url: &Url) -> String {
     let record = UrlRecord {
         href: quirks::href(url),
-        origin: quirks::origin(url),
+        origin: origin(url),
         protocol: quirks::protocol(url),
         username: quirks::username(url),
         password: quirks::password(url),
@@ -78,9 +77,86 @@ fn record(url: &Url) -> String {
     serde_json::to_string(&record).unwrap_or_default()
 }
 
+/// URL standard, "origin": of blob: URLs only those of pages count.
+fn origin(url: &Url) -> String {
+    if url.scheme() == "blob" {
+        let inner = Url::parse(url.path()).ok().filter(|inner| matches!(inner.scheme(), "http" | "https"));
+        return inner.map_or_else(|| "null".to_owned(), |inner| quirks::origin(&inner));
+    }
+    quirks::origin(url)
+}
+
+/// Sets a host. A URL without one that has a path like `//p` is written with `/.` before it, which the library keeps when
+/// the URL gets a host.
+fn with_host(mut url: Url, set: impl FnOnce(&mut Url) -> Result<(), ()>) -> Url {
+    if url.has_authority() || !url.path().starts_with("//") {
+        // A host that cannot be set changes nothing.
+        let _ = set(&mut url);
+        return url;
+    }
+    let rest = &url[url::Position::BeforePath..];
+    let Ok(mut hosted) = Url::parse(&format!("{}://h{rest}", url.scheme())) else { return url };
+    if set(&mut hosted).is_ok() { hosted } else { url }
+}
+
+/// Sets a path. The library loses the `/.` that keeps a path like `//p` from becoming a host, and cannot empty the path
+/// of a URL with a host whose scheme is not special.
+fn with_path(mut url: Url, value: &str) -> Url {
+    let is_special = matches!(url.scheme(), "http" | "https" | "ws" | "wss" | "ftp" | "file");
+    if url.cannot_be_a_base() || is_special || (url.has_authority() && !value.is_empty()) {
+        quirks::set_pathname(&mut url, value);
+        return url;
+    }
+    let before = &url[..url::Position::BeforePath];
+    let after = &url[url::Position::AfterPath..];
+    let text = if url.has_authority() {
+        format!("{before}{after}")
+    } else {
+        let escaped = value.replace('?', "%3F").replace('#', "%23").replace(' ', "%20");
+        let slash = if escaped.starts_with('/') { "" } else { "/" };
+        format!("{}:/.{slash}{escaped}{after}", url.scheme())
+    };
+    Url::parse(&text).unwrap_or(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test] // URL standard, 4.5 (serializing) and 6.1 (the setters)
+    fn a_path_never_becomes_a_host_and_a_host_needs_no_dot() {
+        for (href, part, value, expected) in [
+            ("a:/", "pathname", "//p", "a:/.//p"),
+            ("a:/", "pathname", "/..//p", "a:/.//p"),
+            ("a:/.//", "pathname", "p", "a:/p"),
+            ("a:/b?c#d", "pathname", "x?y#z", "a:/x%3Fy%23z?c#d"),
+            ("a:/b", "pathname", "c d ", "a:/c%20d%20"),
+            ("a:b", "pathname", "c", "a:b"),
+            ("a:///b/c?d", "pathname", "", "a://?d"),
+            ("a://h/b", "pathname", "c", "a://h/c"),
+            ("a:/.//p?q", "hostname", "h", "a://h//p?q"),
+            ("a:/.//p", "hostname", "", "a:////p"),
+            ("a:/.//p", "host", "h:1", "a://h:1//p"),
+            ("a:/.//p", "host", "x y", "a:/.//p"),
+        ] {
+            let set = set_part(href, part, value).unwrap();
+            assert_eq!(set.as_str(), expected, "{href} {part} {value}");
+        }
+    }
+
+    #[test] // URL standard, 4.7
+    fn blob_urls_have_the_origin_of_a_page_or_none() {
+        for (href, expected) in [
+            ("blob:https://a.example:8443/x", "https://a.example:8443"),
+            ("blob:http://a.example/x", "http://a.example"),
+            ("blob:ftp://a.example/x", "null"),
+            ("blob:ws://a.example/x", "null"),
+            ("blob:blob:https://a.example/x", "null"),
+            ("blob:nothing", "null"),
+        ] {
+            assert_eq!(origin(&Url::parse(href).unwrap()), expected, "{href}");
+        }
+    }
 
     #[test]
     fn setters_that_do_not_apply_change_nothing() {
