@@ -337,3 +337,18 @@ test("formData keeps a byte order mark of an urlencoded body", async () => {
     assertDeepEquals([...(await body.formData())], [["\ufeffa", "\ufeff"]]);
   }
 });
+
+// Fetch, "consume body": the stream of an aborted fetch is errored, so the promise is rejected when the method returns.
+test("a body whose fetch was aborted is rejected at once", async () => {
+  for (const method of ["arrayBuffer", "blob", "bytes", "formData", "json", "text"]) {
+    const controller = new AbortController();
+    const response = await fetch("/echo", { method: "POST", body: "x", signal: controller.signal });
+    controller.abort();
+    const order = [];
+    const reading = response[method]().catch(({ name }) => order.push(name));
+    await Promise.all([reading, Promise.resolve().then(() => order.push("next microtask"))]);
+    assertDeepEquals(order, ["AbortError", "next microtask"], method);
+    assert(response.bodyUsed, method);
+    await assertRejects(TypeError, () => Response.prototype[method].call({}));
+  }
+});
