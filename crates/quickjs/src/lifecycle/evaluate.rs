@@ -96,7 +96,8 @@ impl Runtime {
         };
         // Scripts that go on outside of events, for instance with timers, are no idle worker here: what they have left to
         // do is awaited.
-        let idle_stop_ms = u64::try_from(options.timeout.as_millis()).unwrap_or(u64::MAX >> 1).max(config.idle_stop_ms);
+        let idle_stop_ms =
+            u64::try_from(options.timeout.as_millis()).unwrap_or(u64::MAX >> 1).max(config.idle_stop_ms);
         let config = RuntimeConfig { idle_stop_ms, ..config };
         let shared = Shared::open(config, &RuntimeStorage::Memory, fetcher, Arc::new(NoClients))?;
         let runtime = Runtime::from_shared(shared.clone());

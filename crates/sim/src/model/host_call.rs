@@ -38,7 +38,12 @@ impl Model {
         } else if firing {
             let number = entry.number;
             if let Some(run) = self.runs.values_mut().find(|run| run.entry == Some(number)) {
-                run.joined.push(request); // R63
+                // R63: who joins before the worker has the event is like who began it, if the store fails.
+                if run.attempt.is_some() {
+                    run.joined.push(request)
+                } else {
+                    run.requests.push(request)
+                };
             }
         } else if !self.facts.site(key.0).allows(key.1) {
             self.answer(request, "NotAllowedError");
