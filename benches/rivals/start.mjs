@@ -28,7 +28,7 @@ export async function measureStarts(scratch, rounds) {
         if (round === 0) continue;
         times[n].push(time);
         memory[n].push(contestant.memoryMib());
-        cpu[n].push(contestant.cpuMs());
+        cpu[n].push(contestant.threadsCpuMs());
       } finally {
         await contestant.kill();
       }

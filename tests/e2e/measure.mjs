@@ -21,11 +21,11 @@ try {
   await page.goto(site.origin);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   const pid = site.host.pid;
-  console.log(`resident memory, worker running, page open: ${mib(pid)} MiB`);
+  console.log(`resident memory, worker running, page open: ${memory(pid)}`);
   await browser.close();
   // The worker stops when it has been idle for 30 s; measuring begins when its thread is gone.
   while (threads(pid).some((thread) => thread.name.startsWith("worker-"))) await pass(500);
-  console.log(`resident memory, worker stopped:            ${mib(pid)} MiB`);
+  console.log(`resident memory, worker stopped:            ${memory(pid)}`);
   const before = usage(pid);
   await pass(seconds * 1000);
   const after = usage(pid);
@@ -38,10 +38,14 @@ try {
   await site.close();
 }
 
-/** @param {number} pid */
-function mib(pid) {
-  const kib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-  return (kib / 1024).toFixed(1);
+/**
+ * All that is resident, and the part that the system cannot take back: the rest are pages of the program's own file.
+ * @param {number} pid
+ */
+function memory(pid) {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const mib = (/** @type {string} */ name) => (Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1]) / 1024).toFixed(1);
+  return `${mib("Rss")} MiB, of which written ${mib("Private_Dirty")} MiB`;
 }
 
 /** @param {number} pid */

@@ -1,5 +1,6 @@
 //! What the neighbours of a hostile worker notice: the time of an honest worker's event while another one attacks, beside
-//! its time in peace in the same run. `cargo bench -p wakeworker-quickjs --bench neighbour`
+//! its time in peace just before. A plain thread that only computes, in the place of the attack, tells what the machine
+//! itself takes for sharing its processors. `cargo bench -p wakeworker-quickjs --bench neighbour`
 
 #![allow(
     clippy::print_stdout,
@@ -40,25 +41,59 @@ fn main() {
     limits.task_cpu_ms_max = 2_000;
     let world = World::with(server, limits, Config::default());
     let neighbour = world.activate("neighbour/sw.js").0;
-    let peace = measure(&world, neighbour);
-    println!("{:<36} {:>9} {:>9} {:>9} {:>7}", "attack", "50 % µs", "95 % µs", "99 % µs", "× peace");
-    print("none", &peace, &peace);
+    measure(&world, neighbour);
+    println!(
+        "{:<36} {:>9} {:>9} {:>9} {:>11} {:>8}",
+        "attack", "50 % µs", "95 % µs", "99 % µs", "in peace µs", "× peace"
+    );
+    report(&world, neighbour, "none, but a thread that computes", |goes_on| {
+        while goes_on.load(Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+    });
     for (n, (name, _)) in ATTACKS.iter().enumerate() {
         let attacker = world.activate(&format!("{n}/sw.js")).0;
-        let goes_on = AtomicBool::new(true);
         let host = world.host.handle();
-        let times = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while goes_on.load(Ordering::Acquire) {
-                    // How it ends is the hostile scripts' tests' matter.
-                    drop(host.dispatch_event(attacker, SyncKind::BackgroundSync, "t".into(), false).wait());
-                }
-            });
-            let times = measure(&world, neighbour);
-            goes_on.store(false, Ordering::Release);
-            times
+        report(&world, neighbour, name, |goes_on| {
+            while goes_on.load(Ordering::Acquire) {
+                // How it ends is the hostile scripts' tests' matter.
+                drop(host.dispatch_event(attacker, SyncKind::BackgroundSync, "t".into(), false).wait());
+            }
         });
-        print(name, &times, &peace);
+    }
+}
+
+/// Measures the neighbour in peace, then while `attack` runs on a thread of its own, and prints both.
+fn report(
+    world: &World,
+    neighbour: WorkerRegistrationId,
+    name: &str,
+    attack: impl FnOnce(&AtomicBool) + Send,
+) {
+    let peace = measure(world, neighbour);
+    let goes_on = AtomicBool::new(true);
+    let times = std::thread::scope(|scope| {
+        scope.spawn(|| attack(&goes_on));
+        let _end = EndWhenDropped(&goes_on);
+        measure(world, neighbour)
+    });
+    let at = |times: &[Duration], percent: usize| times[times.len() * percent / 100].as_secs_f64() * 1e6;
+    println!(
+        "{name:<36} {:>9.0} {:>9.0} {:>9.0} {:>11.0} {:>8.1}",
+        at(&times, 50),
+        at(&times, 95),
+        at(&times, 99),
+        at(&peace, 50),
+        at(&times, 50) / at(&peace, 50)
+    );
+}
+
+/// Ends the attack even if a measurement fails, which would wait for it otherwise.
+struct EndWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for EndWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -73,17 +108,6 @@ fn measure(world: &World, neighbour: WorkerRegistrationId) -> Vec<Duration> {
         .collect();
     times.sort();
     times
-}
-
-fn print(name: &str, times: &[Duration], peace: &[Duration]) {
-    let at = |times: &[Duration], percent: usize| times[times.len() * percent / 100].as_secs_f64() * 1e6;
-    println!(
-        "{name:<36} {:>9.0} {:>9.0} {:>9.0} {:>7.1}",
-        at(times, 50),
-        at(times, 95),
-        at(times, 99),
-        at(times, 50) / at(peace, 50)
-    );
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
