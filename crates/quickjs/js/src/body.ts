@@ -85,10 +85,13 @@ export class Body {
   get stream(): ByteStream {
     if (this.#stream === null) {
       const source = this.#source ?? chunksOf(this.#bytes ?? new Uint8Array(0));
-      this.#stream = streams().byteStream(
-        () => source.pull(),
-        (reason) => source.cancel(reason),
-      );
+      const isEmpty = this.#source === null && this.#bytes?.byteLength === 0;
+      this.#stream = isEmpty
+        ? streams().emptyStream()
+        : streams().byteStream(
+            () => source.pull(),
+            (reason) => source.cancel(reason),
+          );
       if (this.#used) void streams().readerOf(this.#stream).cancel();
     }
     return this.#stream;

@@ -352,3 +352,22 @@ test("a body whose fetch was aborted is rejected at once", async () => {
     await assertRejects(TypeError, () => Response.prototype[method].call({}));
   }
 });
+
+// Fetch, "abort the fetch() call", step 2.
+test("who writes a request's body hears at once that its fetch was aborted before it began", async () => {
+  const reason = new Error("enough");
+  let heard;
+  const body = new ReadableStream({ cancel: (given) => (heard = given) });
+  const fetching = fetch("/echo", { method: "POST", duplex: "half", body, signal: AbortSignal.abort(reason) });
+  assert(heard === reason);
+  assert((await fetching.catch((error) => error)) === reason);
+});
+
+test("a stream of no bytes has ended before anybody reads", async () => {
+  const reader = new Response("").body.getReader();
+  await reader.closed;
+  assert((await reader.read()).done);
+  const used = new Response("");
+  await used.text();
+  assert(used.bodyUsed && used.body.locked === false);
+});
