@@ -184,6 +184,14 @@ fn data_urls_need_no_server_and_blob_urls_find_nothing() {
     scene.refused("return fetch('about:blank')", "about:");
 }
 
+#[test] // 4.7, "HTTP-network fetch": the stream of a body that has ended is closed, and an abort comes too late for it
+fn an_empty_body_has_ended_when_its_response_comes() {
+    let scene = Scene::new();
+    let code = "const c = new AbortController(); const r = await fetch('/corp?same-origin', { signal: c.signal }); \
+                const reader = r.body.getReader(); await reader.closed; c.abort(); return (await reader.read()).done";
+    assert_eq!(scene.eval(code), "true");
+}
+
 #[test] // 4.8 and 4.9
 fn a_preflight_is_asked_once_and_remembered_for_what_it_allowed() {
     let scene = Scene::new();

@@ -387,10 +387,11 @@ fn a_worker_that_never_reads_its_answers_does_not_grow() {
         assert_eq!(scene.eval(ask), "done");
         scene.world.runtime.worker_memory_bytes(scene.worker).unwrap()
     };
-    let first = bytes_after();
-    let last = bytes_after().max(bytes_after());
+    // What only the collector frees comes and goes; what stays is seen where it is lowest.
+    let lowest_of_four = || (0..4).map(|_| bytes_after()).min().unwrap();
+    let (first, last) = (lowest_of_four(), lowest_of_four());
     assert!(
         last < first + (150 << 10),
-        "{first} bytes grew to {last}: more than half a KiB for each request"
+        "{first} bytes grew to {last}: more than a quarter of a KiB for each of 600 requests"
     );
 }

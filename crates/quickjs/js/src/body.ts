@@ -5,13 +5,15 @@ import { utf8Decode, utf8Encode } from "./encoding.ts";
 import { decodeMultipart, encodeMultipart, FormData, isFormData } from "./form-data.ts";
 import { isUrlSearchParams, parseUrlencoded } from "./url.ts";
 import { bufferSourceBytes, isObject, toUSVString } from "./webidl.ts";
-import { jsonParse, promiseResolve } from "./boundary.ts";
+import { jsonParse, promiseReject, promiseResolve } from "./boundary.ts";
 import type { ByteStream } from "./streams.ts";
 
 /** A source of chunks that only we can see, such as the network. `pull` gives null at the end. */
 export interface ChunkSource {
   pull(): Promise<Uint8Array<ArrayBuffer> | null>;
   cancel(reason: unknown): void;
+  /** Why the chunks broke off, once that is known. */
+  readonly failure?: { readonly error: unknown } | null;
   /** For a body of the host that nobody has begun to read: its id, to move it elsewhere past this side; null if that is too late. */
   handOn?(): number | null;
 }
@@ -72,14 +74,24 @@ export class Body {
     return bytes;
   }
 
+  /** Why nothing can be read, if the body broke off before anybody began; it counts as read then. */
+  takeFailure(): { readonly error: unknown } | null {
+    const failure = this.#source?.failure ?? null;
+    if (failure !== null) this.#used = true;
+    return failure;
+  }
+
   /** What the `body` attribute shows. */
   get stream(): ByteStream {
     if (this.#stream === null) {
       const source = this.#source ?? chunksOf(this.#bytes ?? new Uint8Array(0));
-      this.#stream = streams().byteStream(
-        () => source.pull(),
-        (reason) => source.cancel(reason),
-      );
+      const isEmpty = this.#source === null && this.#bytes?.byteLength === 0;
+      this.#stream = isEmpty
+        ? streams().emptyStream()
+        : streams().byteStream(
+            () => source.pull(),
+            (reason) => source.cancel(reason),
+          );
       if (this.#used) void streams().readerOf(this.#stream).cancel();
     }
     return this.#stream;
@@ -242,12 +254,26 @@ export interface BodyOwner {
 
 export type BodyFormat = "arrayBuffer" | "blob" | "bytes" | "formData" | "json" | "text";
 
-/** Fetch "consume body". Never throws; every failure rejects. */
-export async function consumeBody(owner: BodyOwner, format: BodyFormat): Promise<unknown> {
+/**
+ * A method of the mixin Body. `owner` throws if `this` is nothing with a body; that rejects, as every failure does. What is
+ * known to fail has been rejected when the method returns.
+ */
+export function consume(owner: () => BodyOwner, format: BodyFormat): Promise<unknown> {
+  try {
+    return consumeBody(owner(), format);
+  } catch (error) {
+    return promiseReject(error);
+  }
+}
+
+/** Fetch "consume body". */
+async function consumeBody(owner: BodyOwner, format: BodyFormat): Promise<unknown> {
   const { body } = owner;
   if (body !== null && body.unusable) {
     throw new TypeError(body.used ? "the body was already read" : "the body is locked by a reader");
   }
+  const failure = body?.takeFailure() ?? null;
+  if (failure !== null) throw failure.error;
   const bytes = body === null ? new Uint8Array(0) : await body.readAll();
   switch (format) {
     case "arrayBuffer":

@@ -44,6 +44,7 @@ export function defineProperty<T extends object>(target: T, key: PropertyKey, de
 
 const promiseThen = Promise.prototype.then;
 const promiseResolveFunction = Promise.resolve;
+const promiseRejectFunction = Promise.reject;
 const PromiseConstructor = Promise;
 
 /** `promise.then` as it was before any script ran. */
@@ -54,6 +55,11 @@ export function then<T>(promise: Promise<T>, fulfilled: (value: T) => unknown, r
 /** `Promise.resolve` as it was before any script ran. */
 export function promiseResolve<T>(value: T): Promise<Awaited<T>> {
   return apply(promiseResolveFunction, PromiseConstructor, [value]) as Promise<Awaited<T>>;
+}
+
+/** A promise that is rejected with the error. */
+export function promiseReject(error: unknown): Promise<never> {
+  return apply(promiseRejectFunction, PromiseConstructor, [error]) as Promise<never>;
 }
 
 let lastId = 0;

@@ -3,6 +3,7 @@
 import { addAbortAlgorithm, releaseDependentSignal, removeAbortAlgorithm } from "./abort.ts";
 import { Body } from "./body.ts";
 import { drawId, host, jsonParse, jsonStringify } from "./boundary.ts";
+import { listGet } from "./headers.ts";
 import { HostBody, writeToHost } from "./host-body.ts";
 import { describeError } from "./inspect.ts";
 import { Request, type RequestRecord, requestRecord } from "./request.ts";
@@ -59,8 +60,12 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
   requireArguments(arguments.length, 1, "fetch");
   const request = new Request(input, init);
   const { signal } = request;
-  signal.throwIfAborted();
   const record = requestRecord(request);
+  if (signal.aborted) {
+    // "Abort the fetch() call": whoever writes the request's body hears of it as well.
+    record.body?.cancel(signal.reason);
+    throw signal.reason;
+  }
   const id = drawId();
   return await new Promise((resolve, reject) => {
     // Both are let go of with the answer: a response that nobody holds any more gives up its exchange.
@@ -82,10 +87,13 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
         const source = new HostBody(id, finished);
         body = new WeakRef(source);
         const hasBody = record.method !== "HEAD" && ![101, 103, 204, 205, 304].includes(response.status);
-        asking?.resolve(makeResponse({ ...response, body: hasBody ? Body.fromSource(source) : null }, true));
+        // A body that is known to be empty has ended already: what becomes of the signal later does not concern it.
+        const isEmpty = hasBody && listGet(response.headers, "content-length") === "0";
+        const answerBody = !hasBody ? null : isEmpty ? Body.fromBytes(new Uint8Array(0)) : Body.fromSource(source);
+        asking?.resolve(makeResponse({ ...response, body: answerBody }, true));
         asking = null;
         // Without a body nobody will ever pull, and the operation ends here.
-        if (!hasBody) source.cancel();
+        if (!hasBody || isEmpty) source.cancel();
       },
       failed(message) {
         finished();

@@ -40,6 +40,10 @@ export class HostBody implements ChunkSource {
     unread.register(this, { id, onEnd }, this.#token);
   }
 
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure;
+  }
+
   async pull(): Promise<Uint8Array<ArrayBuffer> | null> {
     for (;;) {
       if (this.#failure !== null) throw this.#failure.error;

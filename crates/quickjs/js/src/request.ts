@@ -2,7 +2,7 @@
 
 import { facts } from "./boundary.ts";
 import { type AbortSignal, dependentSignal, isAbortSignal } from "./abort.ts";
-import { type Body, type BodyFormat, consumeBody, extractBody } from "./body.ts";
+import { type Body, type BodyOwner, consume, extractBody } from "./body.ts";
 import { copyList, fillHeaders, type Headers, headersGuard, type HeaderList, isToken, listGet, makeHeaders } from "./headers.ts";
 import type { ByteStream } from "./streams.ts";
 import { parseRelativeUrl } from "./url.ts";
@@ -209,27 +209,27 @@ export class Request {
     copy.#signal = dependentSignal([requestSignal(this)]);
     return copy;
   }
-  async #consume(format: BodyFormat): Promise<unknown> {
+  get #owner(): BodyOwner {
     const record = this.#record;
-    return await consumeBody({ body: record.body, contentType: () => listGet(record.headers, "content-type") }, format);
+    return { body: record.body, contentType: () => listGet(record.headers, "content-type") };
   }
-  async arrayBuffer(): Promise<unknown> {
-    return await this.#consume("arrayBuffer");
+  arrayBuffer(): Promise<unknown> {
+    return consume(() => this.#owner, "arrayBuffer");
   }
-  async blob(): Promise<unknown> {
-    return await this.#consume("blob");
+  blob(): Promise<unknown> {
+    return consume(() => this.#owner, "blob");
   }
-  async bytes(): Promise<unknown> {
-    return await this.#consume("bytes");
+  bytes(): Promise<unknown> {
+    return consume(() => this.#owner, "bytes");
   }
-  async formData(): Promise<unknown> {
-    return await this.#consume("formData");
+  formData(): Promise<unknown> {
+    return consume(() => this.#owner, "formData");
   }
-  async json(): Promise<unknown> {
-    return await this.#consume("json");
+  json(): Promise<unknown> {
+    return consume(() => this.#owner, "json");
   }
-  async text(): Promise<unknown> {
-    return await this.#consume("text");
+  text(): Promise<unknown> {
+    return consume(() => this.#owner, "text");
   }
 }
 defineInterface(Request, "Request");

@@ -1,6 +1,6 @@
 // Response (Fetch standard, section 5.5).
 
-import { type Body, type BodyFormat, consumeBody, extractBody } from "./body.ts";
+import { type Body, type BodyOwner, consume, extractBody } from "./body.ts";
 import { utf8Encode } from "./encoding.ts";
 import { copyList, fillHeaders, type Headers, headersGuard, type HeaderList, listGet, makeHeaders } from "./headers.ts";
 import { jsonStringify } from "./boundary.ts";
@@ -140,28 +140,28 @@ export class Response {
     const copy = { ...record, headers: copyList(record.headers), body: record.body?.clone() ?? null };
     return makeResponse(copy, headersGuard(this.#headers) === "immutable");
   }
-  async #consume(format: BodyFormat): Promise<unknown> {
+  get #owner(): BodyOwner {
     const record = this.#record;
     const hidden = isHidden(record);
-    return await consumeBody({ body: hidden ? null : record.body, contentType: () => (hidden ? null : listGet(record.headers, "content-type")) }, format);
+    return { body: hidden ? null : record.body, contentType: () => (hidden ? null : listGet(record.headers, "content-type")) };
   }
-  async arrayBuffer(): Promise<unknown> {
-    return await this.#consume("arrayBuffer");
+  arrayBuffer(): Promise<unknown> {
+    return consume(() => this.#owner, "arrayBuffer");
   }
-  async blob(): Promise<unknown> {
-    return await this.#consume("blob");
+  blob(): Promise<unknown> {
+    return consume(() => this.#owner, "blob");
   }
-  async bytes(): Promise<unknown> {
-    return await this.#consume("bytes");
+  bytes(): Promise<unknown> {
+    return consume(() => this.#owner, "bytes");
   }
-  async formData(): Promise<unknown> {
-    return await this.#consume("formData");
+  formData(): Promise<unknown> {
+    return consume(() => this.#owner, "formData");
   }
-  async json(): Promise<unknown> {
-    return await this.#consume("json");
+  json(): Promise<unknown> {
+    return consume(() => this.#owner, "json");
   }
-  async text(): Promise<unknown> {
-    return await this.#consume("text");
+  text(): Promise<unknown> {
+    return consume(() => this.#owner, "text");
   }
 }
 defineInterface(Response, "Response");

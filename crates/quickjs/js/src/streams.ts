@@ -62,6 +62,11 @@ export function teeStream(stream: ByteStream): [ByteStream, ByteStream] {
   return Reflect.apply(tee, stream, []) as [ByteStream, ByteStream];
 }
 
+/** A byte stream that has ended. */
+export function emptyStream(): ByteStream {
+  return new ReadableStream({ type: "bytes", start: (controller) => controller.close() }) as ByteStream;
+}
+
 /** A byte stream; `pull` gives the next chunk or null at the end. */
 export function byteStream(pull: () => Promise<Uint8Array | null>, cancelled: (reason: unknown) => void): ByteStream {
   return new ReadableStream({

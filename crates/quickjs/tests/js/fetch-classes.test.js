@@ -337,3 +337,37 @@ test("formData keeps a byte order mark of an urlencoded body", async () => {
     assertDeepEquals([...(await body.formData())], [["\ufeffa", "\ufeff"]]);
   }
 });
+
+// Fetch, "consume body": the stream of an aborted fetch is errored, so the promise is rejected when the method returns.
+test("a body whose fetch was aborted is rejected at once", async () => {
+  for (const method of ["arrayBuffer", "blob", "bytes", "formData", "json", "text"]) {
+    const controller = new AbortController();
+    const response = await fetch("/echo", { method: "POST", body: "x", signal: controller.signal });
+    controller.abort();
+    const order = [];
+    const reading = response[method]().catch(({ name }) => order.push(name));
+    await Promise.all([reading, Promise.resolve().then(() => order.push("next microtask"))]);
+    assertDeepEquals(order, ["AbortError", "next microtask"], method);
+    assert(response.bodyUsed, method);
+    await assertRejects(TypeError, () => Response.prototype[method].call({}));
+  }
+});
+
+// Fetch, "abort the fetch() call", step 2.
+test("who writes a request's body hears at once that its fetch was aborted before it began", async () => {
+  const reason = new Error("enough");
+  let heard;
+  const body = new ReadableStream({ cancel: (given) => (heard = given) });
+  const fetching = fetch("/echo", { method: "POST", duplex: "half", body, signal: AbortSignal.abort(reason) });
+  assert(heard === reason);
+  assert((await fetching.catch((error) => error)) === reason);
+});
+
+test("a stream of no bytes has ended before anybody reads", async () => {
+  const reader = new Response("").body.getReader();
+  await reader.closed;
+  assert((await reader.read()).done);
+  const used = new Response("");
+  await used.text();
+  assert(used.bodyUsed && used.body.locked === false);
+});
