@@ -281,3 +281,14 @@ fn entries_survive_an_update_and_go_with_the_registration_or_the_data() {
     assert!(world.stored_origin_fires.is_empty(), "a late result leaves no trace");
     assert_eq!(world.engine.next_wakeup(world.now), None);
 }
+
+#[test] // R163, R109
+fn clearing_an_origins_data_takes_the_time_of_its_last_event_away() {
+    let mut world = World::gapless();
+    world.register_periodic("news", HOUR).unwrap();
+    world.advance(HOUR);
+    world.succeed("news");
+    assert_eq!(world.stored_origin_fires.len(), 1);
+    world.clear(ORIGIN);
+    assert!(world.stored_origin_fires.is_empty(), "nothing tells any more that it was here");
+}
