@@ -116,3 +116,13 @@ fn with_policy(answer: Answer, request: &Request) -> Answer {
         None => answer,
     }
 }
+
+/// Opens an answer to the origin that asks, with its credentials; to all if none is named.
+pub(super) fn allow_asker(answer: Answer, request: &Request) -> Answer {
+    match request.header("origin") {
+        Some(origin) => answer
+            .header("Access-Control-Allow-Origin", origin)
+            .header("Access-Control-Allow-Credentials", "true"),
+        None => answer.header("Access-Control-Allow-Origin", "*"),
+    }
+}

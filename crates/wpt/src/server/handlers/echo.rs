@@ -1,6 +1,7 @@
 //! Handlers that tell the test what it sent.
 
 use super::super::exchange::{Answer, Request};
+use super::cors::allow_asker;
 use super::value;
 
 /// `fetch/api/resources/method.py`: the method in a header, the body as body.
@@ -62,19 +63,12 @@ pub(super) fn inspected_headers(request: &Request) -> Answer {
 
 /// `fetch/api/resources/dump-authorization-header.py`.
 pub(super) fn authorization(request: &Request) -> Answer {
-    let mut answer = Answer::new(200)
+    let answer = Answer::new(200)
         .header("Content-Type", "text/html")
         .header("Cache-Control", "no-cache")
         .header("Vary", "*")
         .header("Access-Control-Allow-Headers", "Authorization");
-    match request.header("origin") {
-        Some(origin) => {
-            answer = answer
-                .header("Access-Control-Allow-Origin", origin)
-                .header("Access-Control-Allow-Credentials", "true");
-        }
-        None => answer = answer.header("Access-Control-Allow-Origin", "*"),
-    }
+    let answer = allow_asker(answer, request);
     match request.header("authorization") {
         Some(found) => answer.body(found),
         None => answer.body("none"),

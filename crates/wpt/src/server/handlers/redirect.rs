@@ -2,6 +2,7 @@
 
 use super::super::exchange::{Answer, Request};
 use super::super::stash::Stash;
+use super::cors::allow_asker;
 use super::slow::pause;
 use super::value;
 use serde::{Deserialize, Serialize};
@@ -65,14 +66,7 @@ pub(super) async fn counting(request: &Request, stash: &Stash) -> Answer {
         .header("Content-Type", "text/plain")
         .header("Cache-Control", "no-cache")
         .header("Pragma", "no-cache");
-    match request.header("origin") {
-        Some(origin) => {
-            answer = answer
-                .header("Access-Control-Allow-Origin", origin)
-                .header("Access-Control-Allow-Credentials", "true");
-        }
-        None => answer = answer.header("Access-Control-Allow-Origin", "*"),
-    }
+    answer = allow_asker(answer, request);
     if request.method == "OPTIONS" {
         if let Some(allowed) = request.parameter("allow_headers") {
             answer = answer.header("Access-Control-Allow-Headers", allowed);
