@@ -150,7 +150,7 @@ impl HostProcess {
 
     /// Remembers what the log says of ordinary entries.
     pub(crate) async fn read_log(&self) -> Result<(), ChildError> {
-        let lines = self.ask_all(&["log", "--limit", "5000"]).await?;
+        let lines = self.ask_all(&["log", "--limit", "1000"]).await?;
         let mut history = self.lock(&self.history);
         for line in lines {
             let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
