@@ -2,10 +2,11 @@
 
 use crate::engine::Engine;
 use crate::entry::{Entry, Phase};
+use crate::origin::Origin;
 use crate::schedule::{Gate, LaneKey};
 use crate::{
-    Conditions, Connection, ExtraInterval, NetworkCondition, Now, PeriodicDispatch, PermissionName,
-    PowerCondition, Reason, SyncKind, UnmetCondition, WorkerRegistrationId, periodic,
+    Conditions, Connection, NetworkCondition, Now, PeriodicDispatch, PermissionName, PowerCondition, Reason,
+    SyncKind, UnmetCondition, WorkerRegistrationId, periodic,
 };
 
 /// Calls `found` for each reason that keeps the entry from firing now. None found means that it may be fired.
@@ -88,7 +89,7 @@ pub(crate) fn of_worker(
         Some(_) => {}
     }
     let origin = engine.origin(storage_key);
-    if kind == SyncKind::PeriodicSync && origin.is_some_and(|origin| origin.extra == ExtraInterval::Never) {
+    if kind == SyncKind::PeriodicSync && origin.is_some_and(Origin::is_suspended) {
         found(Reason::Suspended); // R112, R113: retries as well
     }
     if networked {

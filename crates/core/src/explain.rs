@@ -2,9 +2,10 @@
 
 use crate::engine::Engine;
 use crate::entry::{Entry, Phase};
+use crate::origin::Origin;
 use crate::{
-    AttemptId, ExtraInterval, Now, PermissionName, StorageKey, SyncKind, SyncRegistration,
-    SyncRegistrationId, SyncState, conditions,
+    AttemptId, Now, PermissionName, StorageKey, SyncKind, SyncRegistration, SyncRegistrationId, SyncState,
+    conditions,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -144,8 +145,7 @@ impl Engine {
 /// The specification's name for the state of an entry.
 fn state(engine: &Engine, entry: &Entry, storage_key: &StorageKey, now: Now) -> SyncState {
     let suspended = || {
-        entry.kind == SyncKind::PeriodicSync
-            && engine.origin(storage_key).is_some_and(|origin| origin.extra == ExtraInterval::Never)
+        entry.kind == SyncKind::PeriodicSync && engine.origin(storage_key).is_some_and(Origin::is_suspended)
     };
     match entry.phase {
         Phase::Firing(_) if entry.reregistered_while_firing => SyncState::ReregisteredWhileFiring,

@@ -36,6 +36,11 @@ impl Origin {
         }
     }
 
+    /// Whether it gets no periodic events until the host says otherwise (R113).
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.extra == ExtraInterval::Never
+    }
+
     /// When the gap since its last event ends; `None` if nothing is to be waited for.
     pub(crate) fn gap_ends(&self, config: &Config) -> Option<Moment> {
         Some(self.last_fire?.plus_ms(self.effective_minimum_ms(config)?))

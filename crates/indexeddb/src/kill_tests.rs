@@ -1,6 +1,7 @@
 //! A process that commits is killed at seeded moments: every commit that had returned is there, none is half there.
 
-use crate::tests::{all, blob_of, context, engine_at, number, open, with_blob};
+use crate::session::{all, context, engine_at};
+use crate::tests::{blob_of, number, open, with_blob};
 use crate::{IndexKeys, Mode, Row, Source};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

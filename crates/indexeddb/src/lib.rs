@@ -49,9 +49,16 @@ mod queue;
 mod records;
 mod scan;
 mod schema;
+#[cfg(test)]
+#[path = "../tests/support/session.rs"]
+mod session;
 mod sqlite_file;
 #[cfg(test)]
 mod tests;
+
+// Unit tests share a session with the tests outside of the crate, which knows it by this name.
+#[cfg(test)]
+extern crate self as wakeworker_indexeddb;
 
 pub use blobs::StoredBlob;
 pub use context::Context;

@@ -1,27 +1,10 @@
 //! The engine as a context sees it.
 
+use crate::session::{all, context, engine_at};
 use crate::*;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::Receiver;
 use wakeworker_structured_clone::{BlobContent, Reader, Token, Writer, blobs_inside};
-
-pub(crate) struct Notes(Mutex<Sender<Notice>>);
-
-impl Listener for Notes {
-    fn notify(&self, notice: Notice) {
-        let _ = self.0.lock().unwrap().send(notice);
-    }
-}
-
-pub(crate) fn context(engine: &Engine) -> (Context, Receiver<Notice>) {
-    let (sender, receiver) = channel();
-    (engine.context("https://a.example", Arc::new(Notes(Mutex::new(sender)))), receiver)
-}
-
-pub(crate) fn engine_at(dir: &Path) -> Engine {
-    Engine::open(&Place::Dir(dir.to_owned()), Limits::default()).unwrap()
-}
 
 pub(crate) fn number(value: u32) -> Key {
     Key::number(f64::from(value)).unwrap()
@@ -42,19 +25,6 @@ pub(crate) fn open(context: &Context, notices: &Receiver<Notice>) -> (u64, i64, 
         }
         other => panic!("{other:?}"),
     }
-}
-
-pub(crate) fn all(context: &Context, transaction: u64, source: Source) -> Vec<Row> {
-    let scan = Scan {
-        source,
-        range: Range::default(),
-        direction: Direction::Next,
-        start: None,
-        skip: 0,
-        limit: None,
-        values: true,
-    };
-    context.scan(transaction, &scan).unwrap()
 }
 
 #[test]

@@ -8,6 +8,8 @@
 
 #[path = "simulation/device.rs"]
 mod device;
+#[path = "support/hands.rs"]
+mod hands;
 #[path = "simulation/journal.rs"]
 mod journal;
 

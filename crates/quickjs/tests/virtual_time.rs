@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/hands.rs"]
+mod hands;
+
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use url::Url;
 use wakeworker::network::ManualNetwork;
 use wakeworker::store::MemoryStore;
@@ -85,32 +87,11 @@ impl Day {
     }
 
     fn settle(&mut self) {
-        let mut before = None;
-        loop {
-            self.driver.turn();
-            let settled = self.time.settle(Duration::from_millis(1));
-            if settled.is_some() && settled == before && !self.driver.has_messages() {
-                return;
-            }
-            before = settled;
-        }
+        hands::settle(&mut self.driver, &self.time);
     }
 
-    fn pass(&mut self, mut ms: u64) {
-        while ms > 0 {
-            self.settle();
-            let engine = self.driver.turn();
-            let next = self.runtime.next_due_ms().into_iter().chain(engine).min().unwrap_or(ms).min(ms);
-            self.clock.advance_ms(next);
-            ms -= next;
-            while self.runtime.run_due() {
-                self.settle();
-            }
-            if next == 0 {
-                self.settle();
-            }
-        }
-        self.settle();
+    fn pass(&mut self, ms: u64) {
+        hands::pass(&self.clock, &mut self.driver, &self.runtime, &self.time, ms);
     }
 
     fn lines(&self) -> Vec<String> {

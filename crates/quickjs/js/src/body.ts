@@ -5,7 +5,7 @@ import { utf8Decode, utf8Encode } from "./encoding.ts";
 import { decodeMultipart, encodeMultipart, FormData, isFormData } from "./form-data.ts";
 import { isUrlSearchParams, parseUrlencoded } from "./url.ts";
 import { bufferSourceBytes, isObject, toUSVString } from "./webidl.ts";
-import { jsonParse, promiseReject, promiseResolve } from "./boundary.ts";
+import { defineProperty, jsonParse, promiseReject, promiseResolve } from "./boundary.ts";
 import type { ByteStream } from "./streams.ts";
 
 /** A source of chunks that only we can see, such as the network. `pull` gives null at the end. */
@@ -252,17 +252,29 @@ export interface BodyOwner {
   contentType(): string | null;
 }
 
-export type BodyFormat = "arrayBuffer" | "blob" | "bytes" | "formData" | "json" | "text";
+const FORMATS = ["arrayBuffer", "blob", "bytes", "formData", "json", "text"] as const;
+
+export type BodyFormat = (typeof FORMATS)[number];
+
+/** The methods of the mixin Body. */
+export type BodyMethods = { [format in BodyFormat]: () => Promise<unknown> };
 
 /**
- * A method of the mixin Body. `owner` throws if `this` is nothing with a body; that rejects, as every failure does. What is
- * known to fail has been rejected when the method returns.
+ * Gives a class the methods of the mixin Body, before its interface is defined. `owner` throws if its argument is no
+ * instance; that rejects, as every failure does. What is known to fail has been rejected when a method returns.
  */
-export function consume(owner: () => BodyOwner, format: BodyFormat): Promise<unknown> {
-  try {
-    return consumeBody(owner(), format);
-  } catch (error) {
-    return promiseReject(error);
+export function includeBody(prototype: object, owner: (instance: unknown) => BodyOwner): void {
+  for (const format of FORMATS) {
+    const { [format]: value } = {
+      [format](this: unknown): Promise<unknown> {
+        try {
+          return consumeBody(owner(this), format);
+        } catch (error) {
+          return promiseReject(error);
+        }
+      },
+    };
+    defineProperty(prototype, format, { value, writable: true, configurable: true });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { facts } from "./boundary.ts";
 import { type AbortSignal, dependentSignal, isAbortSignal } from "./abort.ts";
-import { type Body, type BodyOwner, consume, extractBody } from "./body.ts";
+import { type Body, type BodyMethods, type BodyOwner, extractBody, includeBody } from "./body.ts";
 import { copyList, fillHeaders, type Headers, headersGuard, type HeaderList, isToken, listGet, makeHeaders } from "./headers.ts";
 import type { ByteStream } from "./streams.ts";
 import { parseRelativeUrl } from "./url.ts";
@@ -72,6 +72,7 @@ function referrerFrom(value: unknown): string {
   return url.href;
 }
 
+export interface Request extends BodyMethods {}
 export class Request {
   #record!: RequestRecord;
   #headers!: Headers;
@@ -79,6 +80,7 @@ export class Request {
   #signal: AbortSignal | null = null;
 
   static {
+    includeBody(Request.prototype, (instance) => (instance as Request).#owner);
     requestRecord = (request) => request.#record;
     requestSignal = (request) => (request.#signal ??= dependentSignal([]));
     isRequest = (value): value is Request => isObject(value) && #record in value;
@@ -212,24 +214,6 @@ export class Request {
   get #owner(): BodyOwner {
     const record = this.#record;
     return { body: record.body, contentType: () => listGet(record.headers, "content-type") };
-  }
-  arrayBuffer(): Promise<unknown> {
-    return consume(() => this.#owner, "arrayBuffer");
-  }
-  blob(): Promise<unknown> {
-    return consume(() => this.#owner, "blob");
-  }
-  bytes(): Promise<unknown> {
-    return consume(() => this.#owner, "bytes");
-  }
-  formData(): Promise<unknown> {
-    return consume(() => this.#owner, "formData");
-  }
-  json(): Promise<unknown> {
-    return consume(() => this.#owner, "json");
-  }
-  text(): Promise<unknown> {
-    return consume(() => this.#owner, "text");
   }
 }
 defineInterface(Request, "Request");

@@ -1,6 +1,6 @@
 // Response (Fetch standard, section 5.5).
 
-import { type Body, type BodyOwner, consume, extractBody } from "./body.ts";
+import { type Body, type BodyMethods, type BodyOwner, extractBody, includeBody } from "./body.ts";
 import { utf8Encode } from "./encoding.ts";
 import { copyList, fillHeaders, type Headers, headersGuard, type HeaderList, listGet, makeHeaders } from "./headers.ts";
 import { jsonStringify } from "./boundary.ts";
@@ -39,11 +39,13 @@ function emptyRecord(): ResponseRecord {
   return { type: "default", status: 200, statusText: "", headers: [], url: "", redirected: false, body: null };
 }
 
+export interface Response extends BodyMethods {}
 export class Response {
   #record: ResponseRecord = emptyRecord();
   #headers: Headers;
 
   static {
+    includeBody(Response.prototype, (instance) => (instance as Response).#owner);
     responseRecord = (response) => response.#record;
     isResponse = (value): value is Response => isObject(value) && #record in value;
     makeResponse = (record, immutable) => {
@@ -144,24 +146,6 @@ export class Response {
     const record = this.#record;
     const hidden = isHidden(record);
     return { body: hidden ? null : record.body, contentType: () => (hidden ? null : listGet(record.headers, "content-type")) };
-  }
-  arrayBuffer(): Promise<unknown> {
-    return consume(() => this.#owner, "arrayBuffer");
-  }
-  blob(): Promise<unknown> {
-    return consume(() => this.#owner, "blob");
-  }
-  bytes(): Promise<unknown> {
-    return consume(() => this.#owner, "bytes");
-  }
-  formData(): Promise<unknown> {
-    return consume(() => this.#owner, "formData");
-  }
-  json(): Promise<unknown> {
-    return consume(() => this.#owner, "json");
-  }
-  text(): Promise<unknown> {
-    return consume(() => this.#owner, "text");
   }
 }
 defineInterface(Response, "Response");

@@ -1,10 +1,10 @@
 //! One simulated device: a profile on a real disk, a clock and a network that the test moves, and the process of the moment.
 
+use crate::hands;
 use crate::journal::{Message, Mood, Net};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use url::Url;
 use wakeworker::network::ManualNetwork;
 use wakeworker::store::SqliteStore;
@@ -177,21 +177,11 @@ impl Device {
     }
 
     /// Time passes, with everything that is due meanwhile.
-    pub(crate) fn pass(&mut self, mut ms: u64) {
+    pub(crate) fn pass(&mut self, ms: u64) {
         self.note(&format!("pass {ms}"));
-        while ms > 0 {
-            self.settle();
-            let clock = self.clock.clone();
-            let life = self.life();
-            let engine = life.driver.turn();
-            let next = life.runtime.next_due_ms().into_iter().chain(engine).min().unwrap_or(ms).min(ms);
-            clock.advance_ms(next);
-            ms -= next;
-            while self.life().runtime.run_due() {
-                self.settle();
-            }
-        }
-        self.settle();
+        let clock = self.clock.clone();
+        let life = self.life();
+        hands::pass(&clock, &mut life.driver, &life.runtime, &life.time, ms);
     }
 
     /// What must be so at every moment.
@@ -313,15 +303,7 @@ impl Device {
     /// Until nothing is going on at this moment.
     fn settle(&mut self) {
         let life = self.life();
-        let mut before = None;
-        loop {
-            life.driver.turn();
-            let settled = life.time.settle(Duration::from_millis(1));
-            if settled.is_some() && settled == before && !life.driver.has_messages() {
-                return;
-            }
-            before = settled;
-        }
+        hands::settle(&mut life.driver, &life.time);
     }
 
     fn note(&self, text: &str) {
