@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
+import { test } from "./limited.mjs";
 import { browserPath, CHROMIUM_FLAGS, shots, Site } from "./program.mjs";
 
 /** @type {import("playwright-core").Browser} */

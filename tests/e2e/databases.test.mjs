@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
+import { test } from "./limited.mjs";
 import { App, browserPath, CHROMIUM_FLAGS } from "./program.mjs";
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>outbox</title><script src="idb.js"></script><script src="page.js"></script>`;

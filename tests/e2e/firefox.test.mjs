@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { test } from "node:test";
 import puppeteer from "puppeteer-core";
+import { test } from "./limited.mjs";
 import { browserPath, shots, Site } from "./program.mjs";
 
 test("Firefox: a message outlives its page", async () => {

@@ -1,8 +1,9 @@
 // Messages with ports, broadcasts and the life cycle of a page's container in a real browser, with an unmodified workbox-window.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
+import { test } from "./limited.mjs";
 import { App, browserPath, CHROMIUM_FLAGS } from "./program.mjs";
 
 const WORKER = `

@@ -1,7 +1,8 @@
 // The sync APIs of a page, as scripts in a real browser find them: shape, conversions, errors, permissions, extensions.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
+import { test } from "./limited.mjs";
 import { App, browserPath, CHROMIUM_FLAGS } from "./program.mjs";
 
 const FILES = {

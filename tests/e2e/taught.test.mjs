@@ -2,8 +2,9 @@
 // own Background Sync has no part in it.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
+import { test } from "./limited.mjs";
 import { App, browserPath, CHROMIUM_FLAGS } from "./program.mjs";
 
 const TAUGHT = "crates/quickjs/tests/taught";

@@ -52,6 +52,8 @@ export function updateRegistration(info: RegistrationInfo): void {
     registrations.set(info.id, { info, object: null, announced: null });
     return;
   }
+  // A worker that the answer to `register()` or `update()` brought may go on before the timer that announces it.
+  announce(known);
   const before = slots(known.info);
   known.info = info;
   if (known.object !== null) setRegistrationInfo(known.object, info);

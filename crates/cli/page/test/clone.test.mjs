@@ -5,24 +5,17 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { build } from "esbuild";
+import { importFromPage } from "./support/page.mjs";
 
 const path = new URL("../../../structured-clone/fixtures/vectors.json", import.meta.url);
 const vectors = JSON.parse(readFileSync(path, "utf8"));
 
-const source = `
-  export { serialize } from "./serialize.ts";
-  export { deserialize } from "./deserialize.ts";
-  export { fromBase64, toBase64 } from "./base64.ts";
-  export { cloneError, DEPTH_MAX } from "./format.ts";
-`;
-const { outputFiles } = await build({
-  stdin: { contents: source, resolveDir: new URL("../src/clone", import.meta.url).pathname, loader: "ts" },
-  bundle: true,
-  format: "esm",
-  write: false,
-});
-const clone = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+const clone = await importFromPage(`
+  export { serialize } from "./clone/serialize.ts";
+  export { deserialize } from "./clone/deserialize.ts";
+  export { fromBase64, toBase64 } from "./clone/base64.ts";
+  export { cloneError, DEPTH_MAX } from "./clone/format.ts";
+`);
 
 /** Contents of the blobs that the vectors make. */
 const contents = new Map();

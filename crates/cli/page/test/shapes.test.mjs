@@ -9,23 +9,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runInThisContext } from "node:vm";
-import { build } from "esbuild";
+import { bundle, pretendToBeAPage } from "./support/page.mjs";
 
 const idl = fileURLToPath(new URL("../../../quickjs/tests/idl/", import.meta.url));
 const NAMES = [
   "BroadcastChannel", "NavigationPreloadManager", "PeriodicSyncManager", "ServiceWorker", "ServiceWorkerContainer", "ServiceWorkerRegistration",
   "SyncManager",
 ];
-
-/** What the modules look at while they are evaluated. */
-function pretendToBeAPage() {
-  Object.assign(globalThis, {
-    isSecureContext: true,
-    HTMLScriptElement: class {},
-    location: new URL("http://localhost/"),
-    document: Object.assign(new EventTarget(), { currentScript: null, baseURI: "http://localhost/" }),
-  });
-}
 
 /** The lines of a list of differences under their reasons; a difference without a reason is refused. */
 function readDifferences(text) {
@@ -47,17 +37,8 @@ test("the interfaces of a page have the shape that their specifications give", a
   if (!existsSync(`${idl}node_modules/@webref`)) execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: idl });
   const interfaces = execFileSync("node", ["build.mjs", "window", ...NAMES], { cwd: idl, encoding: "utf8" });
   pretendToBeAPage();
-  const { outputFiles } = await build({
-    stdin: {
-      contents: `import "./container.ts"; import { replaceBroadcastChannel } from "./broadcast.ts"; replaceBroadcastChannel();`,
-      resolveDir: fileURLToPath(new URL("../src", import.meta.url)),
-      loader: "ts",
-    },
-    bundle: true,
-    format: "iife",
-    write: false,
-  });
-  runInThisContext(outputFiles[0].text);
+  const entry = `import "./container.ts"; import { replaceBroadcastChannel } from "./broadcast.ts"; replaceBroadcastChannel();`;
+  runInThisContext(await bundle(entry, "iife"));
   const lines = [];
   const done = new Promise((resolve) => {
     const print = (line) => {
