@@ -12,17 +12,8 @@ use wakeworker::core::{
 impl Model {
     /// Ends what took too long, and the delays that are over.
     pub(super) fn pass_time(&mut self) {
+        self.end_overdue();
         let now = self.now();
-        let mut overdue: Vec<(u64, RunId)> = self
-            .runs
-            .iter()
-            .filter(|(_, run)| run.deadline <= now.mono.0)
-            .map(|(id, run)| (run.deadline, *id))
-            .collect();
-        overdue.sort_unstable();
-        for (_, run) in overdue {
-            self.end(run, &AttemptOutcome::Failed { reason: FailureReason::TimedOut, message: None }); // R86
-        }
         if self.state.recheck.take_if(|at| *at <= now.mono.0).is_some() {
             self.look_again();
         }
@@ -35,6 +26,21 @@ impl Model {
             }
         }
         self.begin_events(|_| false);
+    }
+
+    /// Ends the events that took too long.
+    pub(super) fn end_overdue(&mut self) {
+        let now = self.now();
+        let mut overdue: Vec<(u64, RunId)> = self
+            .runs
+            .iter()
+            .filter(|(_, run)| run.deadline <= now.mono.0)
+            .map(|(id, run)| (run.deadline, *id))
+            .collect();
+        overdue.sort_unstable();
+        for (_, run) in overdue {
+            self.end(run, &AttemptOutcome::Failed { reason: FailureReason::TimedOut, message: None }); // R86
+        }
     }
 
     /// Begins every event that must begin, and those that may and did.

@@ -207,6 +207,7 @@ impl Model {
         let now = self.now();
         for (at, input) in self.kept.clone() {
             self.turn.now = at; // R91
+            self.end_overdue(); // Too late is too late, whoever was away.
             self.apply(&input);
         }
         self.turn.now = now;
