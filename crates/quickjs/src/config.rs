@@ -82,7 +82,7 @@ pub struct RuntimeConfig {
     pub cookie_bytes_max: usize,
     /// WebSockets that one worker may have at one time; further ones fail. Default: 64.
     pub connections_max: usize,
-    /// Largest message that a WebSocket may receive, and largest event of an EventSource, in characters. Beyond it the
+    /// Largest message that a WebSocket may receive, and largest event of an EventSource (in characters). Beyond it the
     /// connection fails. Default: 16,777,216 (16 MiB).
     pub connection_message_bytes_max: usize,
     /// What all WebSockets of one worker may have received and not handed to it, parts of unfinished messages included; the

@@ -195,6 +195,17 @@ fn the_connections_of_a_worker_that_loops_end_with_it() {
     scene.peer.wait_for("close 1001");
 }
 
+#[test] // a server that does not read cannot hold the connection of a worker that has stopped
+fn the_connections_of_a_stopped_worker_end_although_their_servers_take_nothing() {
+    let mut limits = RuntimeConfig::default();
+    limits.idle_stop_ms = 100;
+    limits.connection_close_ms_max = 200;
+    let scene = Scene::new(limits);
+    let code = "const s = new WebSocket('PEER/pings'); await next(s, 'open'); s.send('x'.repeat(16_000_000)); return s.readyState";
+    assert_eq!(scene.attack(code), "1");
+    scene.peer.wait_for("gone /pings");
+}
+
 #[test] // R67, R90: also with one whose thread never comes back
 fn the_connections_of_a_worker_that_cannot_be_interrupted_end_when_it_is_given_up() {
     let mut limits = RuntimeConfig::default();

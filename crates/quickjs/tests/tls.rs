@@ -293,7 +293,7 @@ fn web_sockets_trust_what_fetches_trust() {
         let (_, worker) = world.activate("sw.js");
         world.ask(worker, &address)
     };
-    assert_eq!(answer(vec![authority.der.clone()]), "over TLS");
+    assert_eq!(answer(vec![authority.der]), "over TLS");
     let refused = answer(Vec::new());
     assert!(refused.contains("no TLS connection") && refused.contains("certificate"), "{refused}");
     assert_eq!(peer.seen.all().iter().filter(|entry| entry.starts_with("open")).count(), 1);

@@ -42,7 +42,7 @@ pub(crate) struct GatewayFetcher {
 impl Fetcher for GatewayFetcher {
     fn fetch(&self, request: FetchRequest, sink: ResponseSink) -> AbortHandle {
         if self.offline.is_offline_forced() {
-            sink.error("there is no network (`wakeworker offline on`)".into());
+            sink.error(FORCED_OFFLINE.to_owned());
             return AbortHandle::ended();
         }
         let origin = request.url.origin().ascii_serialization();
@@ -66,7 +66,7 @@ impl Fetcher for GatewayFetcher {
 
     fn connect(&self, request: SocketRequest, sink: SocketSink) -> AbortHandle {
         if self.offline.is_offline_forced() {
-            sink.error("there is no network (`wakeworker offline on`)".into());
+            sink.error(FORCED_OFFLINE.to_owned());
             return AbortHandle::ended();
         }
         let origin = request.url.origin().ascii_serialization();
@@ -82,6 +82,8 @@ impl Fetcher for GatewayFetcher {
         AbortHandle::new(move || task.abort())
     }
 }
+
+const FORCED_OFFLINE: &str = "there is no network (`wakeworker offline on`)";
 
 /// What may be on its way between a worker's WebSocket and the gateway.
 const DOOR_BYTES: usize = 64 * 1024;

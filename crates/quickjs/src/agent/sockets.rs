@@ -167,7 +167,7 @@ impl Sockets {
     /// The worker stops: open connections say goodbye (RFC 6455, 7.4.1: 1001), the others end at once.
     pub(crate) fn clear(&mut self) {
         for (_, connection) in self.open.drain() {
-            connection.link.stop_listening();
+            connection.link.leave();
             if connection.link.is_open() {
                 connection.handle.release();
             }

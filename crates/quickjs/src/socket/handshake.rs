@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 /// A connection that a script asks for.
@@ -98,8 +98,8 @@ impl Order {
     }
 
     /// Takes what the answer sets, whatever it is.
-    pub(super) fn take_cookies<T>(&self, response: &tokio_tungstenite::tungstenite::http::Response<T>) {
-        let values = response.headers().get_all("set-cookie").into_iter();
+    pub(super) fn take_cookies(&self, headers: &HeaderMap) {
+        let values = headers.get_all("set-cookie").into_iter();
         let values = values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
         self.rules.cookies.receive(&self.http_url, self.is_same_site(), values);
     }

@@ -78,6 +78,8 @@ struct Inner {
     opened: bool,
     /// The worker takes no more messages.
     deaf: bool,
+    /// The worker has stopped.
+    left: bool,
     broken: bool,
     over: bool,
 }
@@ -151,6 +153,11 @@ impl Link {
         self.wait_for(|inner| inner.bytes < self.window_bytes || inner.deaf).await;
     }
 
+    /// Waits until the worker has stopped.
+    pub(super) async fn left(&self) {
+        self.wait_for(|inner| inner.left).await;
+    }
+
     /// Waits until the worker is given up.
     pub(super) async fn broken(&self) {
         self.wait_for(|inner| inner.broken).await;
@@ -201,7 +208,17 @@ impl Link {
 
     /// The script wants no more messages.
     pub(crate) fn stop_listening(&self) {
+        self.fall_deaf(self.inner());
+    }
+
+    /// The worker stops.
+    pub(crate) fn leave(&self) {
         let mut inner = self.inner();
+        inner.left = true;
+        self.fall_deaf(inner);
+    }
+
+    fn fall_deaf(&self, mut inner: MutexGuard<'_, Inner>) {
         inner.deaf = true;
         inner.bytes = 0;
         inner.notices.retain(|(notice, _)| !matches!(notice, Notice::Message(_)));

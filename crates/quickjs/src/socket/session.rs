@@ -111,9 +111,8 @@ impl Session {
         let fault = {
             let reading = pin!(read(&mut reader, &link, &unfinished, &self.received, limits));
             let writing = pin!(write(&mut writer, &link, &mut self.commands));
-            let broken = pin!(link.broken());
-            let unwatched = select(writing, broken);
-            match select(reading, unwatched).await {
+            let abandoned = pin!(abandoned(&link, limits.close));
+            match select(reading, select(writing, abandoned)).await {
                 Either::Left((ended, _)) => ended,
                 Either::Right((Either::Right(_), _)) => return Ending::cut_off(),
                 Either::Right((Either::Left((Err(problem), _)), _)) => return Ending::failed(problem),
@@ -150,14 +149,24 @@ impl Session {
         let opened = client_async_with_config(self.order.handshake()?, stream, Some(config)).await;
         let (socket, response) = opened.map_err(|error| {
             if let Error::Http(response) = &error {
-                self.order.take_cookies(response);
+                self.order.take_cookies(response.headers());
             }
             describe(&error)
         })?;
-        self.order.take_cookies(&response);
+        self.order.take_cookies(response.headers());
         let protocol = self.order.check(&response)?;
         Ok((socket, protocol))
     }
+}
+
+/// Waits until nobody is there any more for whom the connection would have to end well: its worker was given up, or has
+/// stopped, and the server had its time to take what was sent to it.
+async fn abandoned(link: &Link, patience: Duration) {
+    let stopped = pin!(async {
+        link.left().await;
+        tokio::time::sleep(patience).await;
+    });
+    select(pin!(link.broken()), stopped).await;
 }
 
 /// Reads until the connection is over, as fast as the worker takes messages.
