@@ -332,6 +332,7 @@ impl Inner {
             self.shared.set_usage(&self.origin, file.id, Some(file.bytes().unwrap_or(0)));
         }
         if let Some(file) = &self.file {
+            file.forget_read_ahead();
             if ended.mode == Mode::VersionChange {
                 file.forget_facts();
             }
