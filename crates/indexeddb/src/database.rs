@@ -229,7 +229,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Starts every transaction that need not wait; tells of all but `quiet` ("transaction lifetime", step 5).
+    /// Starts every transaction that need not wait; tells of all but `quiet` ("Transaction lifecycle", step 2 of the lifetime).
     pub(crate) fn start_transactions(&mut self, quiet: Option<u64>) {
         for position in 0..self.live.len() {
             if self.live[position].is_running || !self.may_start(position) {

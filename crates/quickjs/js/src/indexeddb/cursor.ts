@@ -1,4 +1,4 @@
-// IDBCursor and IDBCursorWithValue (Indexed Database API 3.0, section 4.8).
+// IDBCursor and IDBCursorWithValue (Indexed Database API 3.0, "The IDBCursor interface").
 
 import { host, jsonStringify } from "#boundary";
 import { defineInterface, internal, requireArguments, requireInternal, toEnforcedInteger, toEnumeration } from "../webidl.ts";

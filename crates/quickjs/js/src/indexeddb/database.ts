@@ -1,4 +1,4 @@
-// IDBDatabase (Indexed Database API 3.0, section 4.4).
+// IDBDatabase (Indexed Database API 3.0, "The IDBDatabase interface").
 
 import { host, jsonStringify } from "#boundary";
 import { defineEventHandlers, EventTarget } from "../event-target.ts";

@@ -1,4 +1,4 @@
-// Keys and key paths (Indexed Database API 3.0, sections 2.4, 2.5 and 7). A key is the list of its parts as they cross
+// Keys and key paths (Indexed Database API 3.0, "Keys", "Key path" and "ECMAScript binding"). A key is the list of its parts as they cross
 // the boundary: "n1.5", "d0" (a date), "stext", "b00ff" (bytes in hex), and "[" … "]" around the elements of an array.
 
 import { isBlob } from "#blob";

@@ -1,4 +1,4 @@
-// IDBObjectStore (Indexed Database API 3.0, section 4.5).
+// IDBObjectStore (Indexed Database API 3.0, "The IDBObjectStore interface").
 
 import { host, jsonStringify } from "#boundary";
 import { defineInterface, requireArguments, requireInternal, toDictionary, toDOMString } from "../webidl.ts";

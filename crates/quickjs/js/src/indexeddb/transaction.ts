@@ -1,4 +1,4 @@
-// IDBTransaction (Indexed Database API 3.0, sections 2.7 and 4.10): requests one after the other, then commit or abort.
+// IDBTransaction (Indexed Database API 3.0, "Transactions" and "The IDBTransaction interface"): requests one after the other, then commit or abort.
 
 import { host } from "#boundary";
 import { afterMicrotasks, setMicrotasksEnd } from "#tasks";
@@ -176,7 +176,7 @@ function conclude(transaction: IDBTransaction, state: TransactionState, item: It
     goOn(transaction, state);
     return;
   }
-  // "Asynchronously execute a request", step 5.4: a script that has committed is not asked about errors any more.
+  // "Asynchronously execute a request", step 5.3: a script that has committed is not asked about errors any more.
   if (error !== null && state.lifecycle === "committing") {
     state.queue.unshift(item);
     abortTransaction(transaction, error);
