@@ -53,6 +53,8 @@ fn main() -> Result<()> {
         // What is read must be there.
         own.fill(0, false)?;
         bare.fill(0, false)?;
+        own.fill_indexed(0, 0)?;
+        bare.fill_indexed(0, 0)?;
     }
     if !is_json {
         println!(
@@ -98,15 +100,22 @@ fn main() -> Result<()> {
         "put with an index",
         "put with a key in an index, relaxed",
         RECORDS,
-        &mut |round| own.fill_indexed(round),
-        &mut |round| bare.fill_indexed(round),
+        &mut |round| own.fill_indexed(round, 0),
+        &mut |round| bare.fill_indexed(round, 0),
     )?;
     compare(
         "put over with an index",
-        "put over an existing one, with an index",
+        "put over one with the same key in an index",
         RECORDS,
-        &mut |_| own.fill_indexed(0),
-        &mut |_| bare.fill_indexed(0),
+        &mut |_| own.fill_indexed(0, 0),
+        &mut |_| bare.fill_indexed(0, 0),
+    )?;
+    compare(
+        "put over, another index key",
+        "put over one with another key in an index",
+        RECORDS,
+        &mut |round| own.fill_indexed(0, round + 1),
+        &mut |round| bare.fill_indexed(0, round + 1),
     )?;
     compare(
         "commit, strict",
@@ -289,10 +298,10 @@ impl Own {
         self.put_all(keys_of(round), strict)
     }
 
-    fn fill_indexed(&self, round: u32) -> Result<()> {
+    fn fill_indexed(&self, round: u32, moved: u32) -> Result<()> {
         let transaction = self.begin_with(self.indexed, Mode::ReadWrite, false)?;
         for key in keys_of(round) {
-            let entries = [IndexKeys { index: self.index, keys: vec![number(scattered(key))?] }];
+            let entries = [IndexKeys { index: self.index, keys: vec![number(scattered(key, moved))?] }];
             self.context.put(transaction, self.indexed, &number(key)?, &value(), &entries, true)?;
         }
         Ok(self.context.commit(transaction)?)
@@ -377,9 +386,9 @@ fn keys_of(round: u32) -> std::ops::Range<u32> {
     round * RECORDS..(round + 1) * RECORDS
 }
 
-/// Another number for each key, in no order.
-fn scattered(key: u32) -> u32 {
-    key.wrapping_mul(2_654_435_761)
+/// Another number for each key, in no order; others when they have moved.
+fn scattered(key: u32, moved: u32) -> u32 {
+    (key + 1_000_000 * moved).wrapping_mul(2_654_435_761)
 }
 
 fn number(key: u32) -> Result<Key> {
@@ -419,12 +428,16 @@ impl Bare {
         self.transact(strict, |sqlite| keys_of(round).try_for_each(|key| Bare::put(sqlite, key)))
     }
 
-    fn fill_indexed(&self, round: u32) -> Result<()> {
+    fn fill_indexed(&self, round: u32, moved: u32) -> Result<()> {
         self.transact(false, |sqlite| {
             let mut put = sqlite
                 .prepare_cached("INSERT OR REPLACE INTO indexed (key, x, value) VALUES (?1, ?2, ?3)")?;
             for key in keys_of(round) {
-                put.execute(params![number(key)?.as_bytes(), number(scattered(key))?.as_bytes(), value()])?;
+                put.execute(params![
+                    number(key)?.as_bytes(),
+                    number(scattered(key, moved))?.as_bytes(),
+                    value()
+                ])?;
             }
             Ok(())
         })
