@@ -40,7 +40,7 @@ export class IDBFactory {
   async databases(): Promise<unknown> {
     void this.#ready;
     return new Promise((resolve, reject) => {
-      carryOut(ask(() => host.idbDatabases()), (error, all) => (error === null ? resolve(jsonParse(all as string)) : reject(error)));
+      carryOut(() => ask(() => host.idbDatabases()), (error, all) => (error === null ? resolve(jsonParse(all as string)) : reject(error)));
     });
   }
   cmp(first: unknown, second: unknown): number {
