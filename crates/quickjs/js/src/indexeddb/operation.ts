@@ -56,14 +56,23 @@ export function repeat(step: () => Outcome<boolean>): Outcome<void> {
 
 /** Carries an operation out; `done` is called once, with an error or null. */
 export function carryOut<T>(operation: () => Outcome<T>, done: (error: DOMException | null, result: T | undefined) => void): void {
-  const failed = (thrown: unknown): void => done(thrown instanceof DOMException ? thrown : exception("UnknownError", String(thrown)), undefined);
   let outcome: Outcome<T>;
   try {
     outcome = operation();
   } catch (thrown) {
-    failed(thrown);
+    done(toException(thrown), undefined);
     return;
   }
-  if (outcome instanceof Pending) outcome.whenSettled((value) => done(null, value), failed);
-  else done(null, outcome);
+  if (outcome instanceof Pending) {
+    outcome.whenSettled(
+      (value) => done(null, value),
+      (thrown) => done(toException(thrown), undefined),
+    );
+  } else {
+    done(null, outcome);
+  }
+}
+
+function toException(thrown: unknown): DOMException {
+  return thrown instanceof DOMException ? thrown : exception("UnknownError", String(thrown));
 }
