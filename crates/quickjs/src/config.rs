@@ -80,6 +80,9 @@ pub struct RuntimeConfig {
     pub cookies_per_domain_max: usize,
     /// Name and value of a cookie together; larger ones are ignored. Default: 4,096.
     pub cookie_bytes_max: usize,
+    /// Largest message that a WebSocket may receive, and largest event of an EventSource, in characters. Beyond it the
+    /// connection fails. Default: 16,777,216 (16 MiB).
+    pub connection_message_bytes_max: usize,
     /// Whether workers of public sites may reach the local network and this machine. Default: no.
     pub private_network: PrivateNetwork,
     /// Certificates (DER) of authorities that are trusted beside the system's, for servers of an own network or of tests. Default:
@@ -181,6 +184,7 @@ impl Default for RuntimeConfig {
             cookies_max: 3_000,
             cookies_per_domain_max: 180,
             cookie_bytes_max: 4_096,
+            connection_message_bytes_max: 16 * MIB,
             private_network: PrivateNetwork::Refuse,
             extra_root_certificates: Vec::new(),
             connect_timeout_ms: 30_000,

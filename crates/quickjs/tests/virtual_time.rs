@@ -22,13 +22,18 @@ use wakeworker_quickjs::{
 const ORIGIN: &str = "https://app.example";
 const START: i64 = 1_772_409_600_000;
 
+/// Answers with the worker's script, and for `/stream` with an event stream that ends.
 struct Scripts(&'static str);
 
 impl Fetcher for Scripts {
-    fn fetch(&self, _: FetchRequest, mut sink: ResponseSink) -> AbortHandle {
-        let headers = vec![("content-type".to_owned(), "text/javascript".to_owned())];
+    fn fetch(&self, request: FetchRequest, mut sink: ResponseSink) -> AbortHandle {
+        let (content_type, body) = match request.url.path() {
+            "/stream" => ("text/event-stream", "retry: 60000\ndata: x\n\n"),
+            _ => ("text/javascript", self.0),
+        };
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         sink.head(ResponseHead { status: 200, status_text: "OK".to_owned(), headers });
-        sink.chunk(Bytes::from_static(self.0.as_bytes()));
+        sink.chunk(Bytes::from_static(body.as_bytes()));
         sink.end();
         AbortHandle::ended()
     }
@@ -166,4 +171,19 @@ fn an_install_event_that_waits_for_a_timer_ends_when_the_clock_says_so() {
     assert!(day.lines().is_empty());
     day.pass(1);
     assert_eq!(day.lines(), [format!("active {}", START + 60_000)]);
+}
+
+#[test] // R183; HTML, 9.2.3: the reconnection time is the worker's
+fn an_event_source_waits_in_virtual_time_before_it_asks_again() {
+    let script = "addEventListener('install', (event) => event.waitUntil(new Promise((done) => {
+        const source = new EventSource('/stream');
+        source.onmessage = () => console.log('message', Date.now());
+    })));";
+    let mut day = Day::new(script);
+    day.settle();
+    assert_eq!(day.lines(), [format!("message {START}")]);
+    day.pass(59_999);
+    assert!(day.lines().is_empty());
+    day.pass(60_001);
+    assert_eq!(day.lines(), [1, 2].map(|n| format!("message {}", START + n * 60_000)));
 }

@@ -25,6 +25,8 @@ export interface Facts {
   extensions: string[];
   /** Whether the script has `chrome.webview` (R221). */
   webMessages: boolean;
+  /** The largest event of an EventSource. */
+  connectionMessageBytesMax: number;
 }
 
 /** Facts that hold for the life of the worker, except `onLine`, which the host changes. */

@@ -205,6 +205,12 @@ export function dispatch(target: EventTarget, event: Event, ancestors: readonly 
   return threw;
 }
 
+/** Fires an event of our own making, which scripts see as trusted. */
+export function fire(target: EventTarget, event: Event): void {
+  eventState(event).trusted = true;
+  dispatch(target, event);
+}
+
 /** DOM "inner invoke": the listeners of one target in one phase. */
 function invoke(target: EventTarget, event: Event, phase: "capturing" | "bubbling"): boolean {
   const state = eventState(event);

@@ -31,28 +31,47 @@ export function fetchOver(id: number): void {
   pending.get(id)?.over();
 }
 
+/** Notes who waits for the answer that comes under an id: the head with the body, or why there is none. */
+function awaitAnswer(id: number, answered: (response: ResponseRecord, body: HostBody) => void, failed: (message: string) => void): void {
+  const finished = (): void => {
+    pending.delete(id);
+  };
+  pending.set(id, {
+    head(response) {
+      // What is still expected of this request must not hold the response.
+      pending.set(id, { head() {}, failed() {}, over: finished });
+      answered(response, new HostBody(id, finished));
+    },
+    failed(message) {
+      finished();
+      failed(message);
+    },
+    over: finished,
+  });
+}
+
 /** The answer of a request that the host has sent; `begin` gets the id under which it comes. */
 export function receiveResponse(url: string, begin: (id: number) => void): Promise<unknown> {
   const id = drawId();
   return new Promise((resolve, reject) => {
-    const finished = (): void => {
-      pending.delete(id);
-    };
-    pending.set(id, {
-      head(response) {
-        // What is still expected of this request must not hold the response.
-        pending.set(id, { head() {}, failed() {}, over: finished });
-        const body = new HostBody(id, finished);
-        resolve(makeResponse({ ...response, body: Body.fromSource(body) }, true));
-      },
-      failed(message) {
-        finished();
-        reject(new TypeError(`the request of ${url} failed: ${message}`));
-      },
-      over: finished,
-    });
+    awaitAnswer(
+      id,
+      (response, body) => resolve(makeResponse({ ...response, body: Body.fromSource(body) }, true)),
+      (message) => reject(new TypeError(`the request of ${url} failed: ${message}`)),
+    );
     begin(id);
   });
+}
+
+/** Sends a request of the layer's own, without a body. Gives what gives it up as long as there is no answer. */
+export function beginFetch(request: object, answered: (response: ResponseRecord, body: HostBody) => void, failed: (message: string) => void): () => void {
+  const id = drawId();
+  awaitAnswer(id, answered, failed);
+  host.fetch(id, jsonStringify(request), null);
+  return () => {
+    pending.delete(id);
+    host.fetchAbort(id);
+  };
 }
 
 /** `fetch(input, init)`: every failure is a rejection. */

@@ -15,7 +15,8 @@ interface Host {
   readPart(name: string): (part: (name: string) => object) => object;
 
   // -- facts, read once --------------------------------------------------------------------------------------------
-  // {origin, scriptUrl, scope, registrationId, workerId, workerType, userAgent, language, onLine, isSecureContext, extensions, webMessages}
+  // {origin, scriptUrl, scope, registrationId, workerId, workerType, userAgent, language, onLine, isSecureContext, extensions, webMessages,
+  //  connectionMessageBytesMax}
   readonly facts: Json;
 
   // -- structured clones (docs/store-format.md). What cannot be cloned throws a DataCloneError; getters run ------------------
@@ -76,7 +77,7 @@ interface Host {
 
   // -- fetch ---------------------------------------------------------------------------------------------------------------
   /** head: {method, url, headers: [[name, value]…], mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive,
-   *  destination, writes?, body?}. The body is given whole, or written in parts under the fetch's id (`writes: true`), or one of the
+   *  destination, unsafeRequest?, writes?, body?}; `unsafeRequest` is true unless it says something else. The body is given whole, or written in parts under the fetch's id (`writes: true`), or one of the
    *  host's own that nobody has begun to read (`body`: its id). Ends with `hooks.fetchHead` or `hooks.fetchFailed`; the body of
    *  the response has the fetch's id. */
   fetch(id: number, head: Json, body: Uint8Array | null): void;

@@ -97,6 +97,7 @@ for (const name of ["FileReader", "ProgressEvent"] as const) exposeLazily(name, 
 exposeLazily("URLPattern", () => (require("./url-pattern.ts") as typeof import("./url-pattern.ts")).URLPattern);
 const messaging = (): typeof import("./messaging.ts") => require("./messaging.ts") as typeof import("./messaging.ts");
 for (const name of ["BroadcastChannel", "MessageChannel", "MessagePort"] as const) exposeLazily(name, () => messaging()[name]);
+exposeLazily("EventSource", () => (require("./event-source.ts") as typeof import("./event-source.ts")).EventSource);
 const notifications = (): typeof import("./notifications.ts") => require("./notifications.ts") as typeof import("./notifications.ts");
 for (const name of ["Notification", "NotificationEvent"] as const) exposeLazily(name, () => notifications()[name]);
 const push = (): typeof import("./push.ts") => require("./push.ts") as typeof import("./push.ts");

@@ -61,7 +61,8 @@ export function queueTask(run: () => void): void {
   startInternalTimer(0, run);
 }
 
-function stopTimer(id: number): void {
+/** Stops a timer, of a script or our own. */
+export function stopTimer(id: number): void {
   if (timers.delete(id)) host.clearTimer(id);
 }
 

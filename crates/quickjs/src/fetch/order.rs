@@ -21,6 +21,8 @@ pub(crate) struct FetchOrder {
     pub(crate) cache_headers: &'static [(&'static str, &'static str)],
     /// The cache mode `only-if-cached`, which nothing can answer.
     pub(crate) only_if_cached: bool,
+    /// The standard's unsafe-request flag: a script chose method and headers, so another origin is asked before they are sent.
+    pub(crate) unsafe_request: bool,
     /// The origin that asks, serialised.
     pub(crate) origin: String,
     pub(crate) destination: &'static str,
@@ -79,6 +81,7 @@ impl FetchOrder {
             integrity: None,
             cache_headers: &[],
             only_if_cached: false,
+            unsafe_request: true,
             origin: origin.to_owned(),
             destination: "",
         }

@@ -263,7 +263,8 @@ impl Process {
     fn needs_preflight(&self, state: &State) -> bool {
         let order = &state.order;
         let names = cors::unsafe_header_names(&order.headers);
-        if !state.streams_body() && cors::is_safelisted_method(&order.method) && names.is_empty() {
+        let is_simple = cors::is_safelisted_method(&order.method) && names.is_empty();
+        if !state.streams_body() && (is_simple || !order.unsafe_request) {
             return false;
         }
         let now = self.rules.time.now();

@@ -10,7 +10,7 @@ test("no Intl, and the locale methods of the language say something plain", () =
 
 test("no WebAssembly, no pixels, no sockets, no nested workers, no window", () => {
   const absent = [
-    "WebAssembly", "OffscreenCanvas", "ImageBitmap", "createImageBitmap", "WebSocket", "EventSource", "Worker", "SharedWorker", "XMLHttpRequest", "FileReaderSync", "Temporal",
+    "WebAssembly", "OffscreenCanvas", "ImageBitmap", "createImageBitmap", "WebSocket", "Worker", "SharedWorker", "XMLHttpRequest", "FileReaderSync", "Temporal",
     "window", "document", "localStorage",
   ];
   for (const name of absent) {

@@ -72,6 +72,7 @@ fn facts(realm: &Realm) -> String {
         "extensions": realm.shared.config.script_extensions.names(),
         "workerType": worker.worker_type.name(),
         "webMessages": worker.has_web_messages(&realm.shared),
+        "connectionMessageBytesMax": realm.shared.config.connection_message_bytes_max,
     })
     .to_string()
 }

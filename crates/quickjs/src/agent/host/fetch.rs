@@ -60,6 +60,9 @@ struct Head {
     integrity: String,
     #[serde(default)]
     destination: String,
+    /// The standard's unsafe-request flag: set unless the layer itself made the request.
+    #[serde(rename = "unsafeRequest")]
+    unsafe_request: Option<bool>,
     /// The script writes the body, under the id of the fetch.
     #[serde(default)]
     writes: bool,
@@ -139,6 +142,7 @@ fn order(
     order.integrity = Integrity::parse(&head.integrity);
     order.destination = FetchOrder::destination(&head.destination);
     order.set_cache(&head.cache)?;
+    order.unsafe_request = head.unsafe_request.unwrap_or(true);
     Ok(order)
 }
 
