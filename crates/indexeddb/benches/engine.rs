@@ -1,23 +1,25 @@
 //! What an operation of the engine costs, beside the same rows in a bare SQLite table, in turns on the same disk.
 //!
 //! ```sh
-//! cargo bench -p wakeworker-indexeddb --bench engine -- [--json] [DIRECTORY]
+//! cargo bench -p wakeworker-indexeddb --bench engine -- [--json] [--only NAME] [DIRECTORY]
 //! ```
 //!
 //! Both have a write-ahead log and the same durability; the bare side has one table and one index of its records, one
-//! prepared statement for each operation, and nothing else. The sides take turns of a few milliseconds; the medians of
-//! all turns are shown, and the ratio of the best ones, because whatever else the machine does only makes a turn longer.
-//! `--json` prints the medians for `scripts/bench indexeddb`, without the large database. `DIRECTORY` must be on a real
-//! disk; the default is the build directory.
+//! prepared statement for each operation, and nothing else. The sides take turns of a few milliseconds, each the first
+//! in every other round; the medians of all turns are shown, and the ratio of the best ones, because whatever else the
+//! machine does only makes a turn longer. `--json` prints the medians for `scripts/bench indexeddb`, without the large
+//! database; `--only` measures one operation, by its name there, for a profiler. `DIRECTORY` must be on a real disk; the
+//! default is the build directory.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use rusqlite::{Connection, params};
+use std::cell::Cell;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wakeworker_indexeddb::{
     Context, Direction, Engine, IndexKeys, Key, KeyPart, Limits, Listener, Mode, Notice, Place, Range, Scan,
     Source, Start,
@@ -32,14 +34,28 @@ const ROUNDS: u32 = 60;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    let given: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let is_json = given.iter().any(|argument| argument == "--json");
-    let named = given.iter().find(|argument| *argument != "--json");
-    let parent = named.map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let mut given = std::env::args().skip(1);
+    let (mut is_json, mut only) = (false, None);
+    let mut parent = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    while let Some(argument) = given.next() {
+        match argument.as_str() {
+            "--bench" => {}
+            "--json" => is_json = true,
+            "--only" => only = Some(given.next().ok_or("--only needs the name of an operation")?),
+            directory => parent = PathBuf::from(directory),
+        }
+    }
     std::fs::create_dir_all(&parent)?;
     let dir = tempfile::tempdir_in(&parent)?;
     let own = Own::open(&dir.path().join("own"))?;
     let bare = Bare::open(&dir.path().join("bare.sqlite"))?;
+    if only.is_some() {
+        // What is read must be there.
+        own.fill(0, false)?;
+        bare.fill(0, false)?;
+        own.fill_indexed(0, 0)?;
+        bare.fill_indexed(0, 0)?;
+    }
     if !is_json {
         println!(
             "{:46} {:>10} {:>10} {:>7} {:>9}",
@@ -49,6 +65,9 @@ fn main() -> Result<()> {
     let mut all = Vec::new();
     // The places of both sides, and the name in the comparison with browsers.
     let mut compare = |name: &str, what: &str, records: u32, own: &mut Turn<'_>, bare: &mut Turn<'_>| {
+        if only.as_ref().is_some_and(|only| only != name) {
+            return Ok(());
+        }
         let turns = take_turns(records, own, bare)?;
         if !is_json {
             turns.print(what);
@@ -81,15 +100,22 @@ fn main() -> Result<()> {
         "put with an index",
         "put with a key in an index, relaxed",
         RECORDS,
-        &mut |round| own.fill_indexed(round),
-        &mut |round| bare.fill_indexed(round),
+        &mut |round| own.fill_indexed(round, 0),
+        &mut |round| bare.fill_indexed(round, 0),
     )?;
     compare(
         "put over with an index",
-        "put over an existing one, with an index",
+        "put over one with the same key in an index",
         RECORDS,
-        &mut |_| own.fill_indexed(0),
-        &mut |_| bare.fill_indexed(0),
+        &mut |_| own.fill_indexed(0, 0),
+        &mut |_| bare.fill_indexed(0, 0),
+    )?;
+    compare(
+        "put over, another index key",
+        "put over one with another key in an index",
+        RECORDS,
+        &mut |round| own.fill_indexed(0, round + 1),
+        &mut |round| bare.fill_indexed(0, round + 1),
     )?;
     compare(
         "commit, strict",
@@ -126,6 +152,9 @@ fn main() -> Result<()> {
         println!("{{{}}}", all.join(","));
         return Ok(());
     }
+    if only.is_some() {
+        return Ok(());
+    }
     drop(own);
     open_large(&dir.path().join("large"))
 }
@@ -141,14 +170,20 @@ struct Turns {
 
 fn take_turns(records: u32, own: &mut Turn<'_>, bare: &mut Turn<'_>) -> Result<Turns> {
     let mut turns = Turns { engine: Vec::new(), bare: Vec::new() };
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(records);
-    for round in 0..ROUNDS {
+    let take_turn = |side: &mut Turn<'_>, round: u32, times: &mut Vec<f64>| {
         let begin = now();
-        own(round)?;
-        let middle = now();
-        bare(round)?;
-        turns.engine.push(each(middle - begin));
-        turns.bare.push(each(middle.elapsed()));
+        side(round)?;
+        times.push(begin.elapsed().as_secs_f64() * 1e6 / f64::from(records));
+        Ok::<_, Box<dyn Error>>(())
+    };
+    for round in 0..ROUNDS {
+        if round % 2 == 0 {
+            take_turn(own, round, &mut turns.engine)?;
+            take_turn(bare, round, &mut turns.bare)?;
+        } else {
+            take_turn(bare, round, &mut turns.bare)?;
+            take_turn(own, round, &mut turns.engine)?;
+        }
     }
     turns.engine.sort_by(f64::total_cmp);
     turns.bare.sort_by(f64::total_cmp);
@@ -263,10 +298,10 @@ impl Own {
         self.put_all(keys_of(round), strict)
     }
 
-    fn fill_indexed(&self, round: u32) -> Result<()> {
+    fn fill_indexed(&self, round: u32, moved: u32) -> Result<()> {
         let transaction = self.begin_with(self.indexed, Mode::ReadWrite, false)?;
         for key in keys_of(round) {
-            let entries = [IndexKeys { index: self.index, keys: vec![number(scattered(key))?] }];
+            let entries = [IndexKeys { index: self.index, keys: vec![number(scattered(key, moved))?] }];
             self.context.put(transaction, self.indexed, &number(key)?, &value(), &entries, true)?;
         }
         Ok(self.context.commit(transaction)?)
@@ -351,17 +386,17 @@ fn keys_of(round: u32) -> std::ops::Range<u32> {
     round * RECORDS..(round + 1) * RECORDS
 }
 
-/// Another number for each key, in no order.
-fn scattered(key: u32) -> u32 {
-    key.wrapping_mul(2_654_435_761)
+/// Another number for each key, in no order; others when they have moved.
+fn scattered(key: u32, moved: u32) -> u32 {
+    (key + 1_000_000 * moved).wrapping_mul(2_654_435_761)
 }
 
 fn number(key: u32) -> Result<Key> {
     Ok(Key::from_parts([KeyPart::Number(f64::from(key))])?)
 }
 
-/// One table of SQLite.
-struct Bare(Connection);
+/// One table of SQLite, and the durability that it was told last.
+struct Bare(Connection, Cell<Option<bool>>);
 
 impl Bare {
     fn open(path: &Path) -> Result<Bare> {
@@ -373,14 +408,14 @@ impl Bare {
                 CREATE TABLE indexed (key BLOB PRIMARY KEY, x BLOB NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
                 CREATE INDEX indexed_x ON indexed (x);",
             )?;
-        Ok(Bare(sqlite))
+        Ok(Bare(sqlite, Cell::new(None)))
     }
 
     fn transact(&self, strict: bool, act: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
-        self.0.pragma_update(None, "synchronous", if strict { "FULL" } else { "NORMAL" })?;
-        self.0.execute_batch("BEGIN IMMEDIATE")?;
-        act(&self.0)?;
-        Ok(self.0.execute_batch("COMMIT")?)
+        if self.1.replace(Some(strict)) != Some(strict) {
+            self.0.pragma_update(None, "synchronous", if strict { "FULL" } else { "NORMAL" })?;
+        }
+        self.between("BEGIN IMMEDIATE", act)
     }
 
     fn put(sqlite: &Connection, key: u32) -> Result<()> {
@@ -393,12 +428,16 @@ impl Bare {
         self.transact(strict, |sqlite| keys_of(round).try_for_each(|key| Bare::put(sqlite, key)))
     }
 
-    fn fill_indexed(&self, round: u32) -> Result<()> {
+    fn fill_indexed(&self, round: u32, moved: u32) -> Result<()> {
         self.transact(false, |sqlite| {
             let mut put = sqlite
                 .prepare_cached("INSERT OR REPLACE INTO indexed (key, x, value) VALUES (?1, ?2, ?3)")?;
             for key in keys_of(round) {
-                put.execute(params![number(key)?.as_bytes(), number(scattered(key))?.as_bytes(), value()])?;
+                put.execute(params![
+                    number(key)?.as_bytes(),
+                    number(scattered(key, moved))?.as_bytes(),
+                    value()
+                ])?;
             }
             Ok(())
         })
@@ -419,9 +458,14 @@ impl Bare {
     }
 
     fn read(&self, act: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
-        self.0.execute_batch("BEGIN")?;
+        self.between("BEGIN", act)
+    }
+
+    fn between(&self, begin: &str, act: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
+        self.0.prepare_cached(begin)?.execute([])?;
         act(&self.0)?;
-        Ok(self.0.execute_batch("COMMIT")?)
+        self.0.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
     }
 
     fn gets(&self) -> Result<()> {

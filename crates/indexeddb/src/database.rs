@@ -229,7 +229,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Starts every transaction that need not wait; tells of all but `quiet` ("transaction lifetime", step 5).
+    /// Starts every transaction that need not wait; tells of all but `quiet` ("Transaction lifecycle", step 2 of the lifetime).
     pub(crate) fn start_transactions(&mut self, quiet: Option<u64>) {
         for position in 0..self.live.len() {
             if self.live[position].is_running || !self.may_start(position) {
@@ -332,6 +332,7 @@ impl Inner {
             self.shared.set_usage(&self.origin, file.id, Some(file.bytes().unwrap_or(0)));
         }
         if let Some(file) = &self.file {
+            file.forget_read_ahead();
             if ended.mode == Mode::VersionChange {
                 file.forget_facts();
             }

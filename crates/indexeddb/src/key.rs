@@ -1,4 +1,4 @@
-//! Keys as bytes whose order is the order of the keys (Indexed Database API 3.0, section 2.4).
+//! Keys as bytes whose order is the order of the keys (Indexed Database API 3.0, "Keys").
 //!
 //! A number or date is its tag and eight bytes; a string or binary key its tag, its units, and a zero; an array its tag,
 //! its elements, and a zero. A unit below 0x7F takes one byte, one below 0x407F two, any other three; none begins with a

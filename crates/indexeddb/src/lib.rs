@@ -46,6 +46,9 @@ mod kill_tests;
 mod open_file;
 mod operations;
 mod queue;
+mod read_ahead;
+#[cfg(test)]
+mod read_ahead_tests;
 mod records;
 mod scan;
 mod schema;

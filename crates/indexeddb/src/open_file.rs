@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::blobs::Blobs;
+use crate::read_ahead::ReadAhead;
 use rusqlite::{Connection, OptionalExtension};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ pub(crate) struct OpenFile {
     pages_max: Cell<i64>,
     strict: Cell<Option<bool>>,
     facts: RefCell<HashMap<i64, Arc<StoreFacts>>>,
+    /// Empty from a change to the next step of a cursor.
+    pub(crate) read_ahead: RefCell<Option<ReadAhead>>,
 }
 
 /// What every put must know of its store.
@@ -50,6 +53,7 @@ impl OpenFile {
             pages_max: Cell::new(0),
             strict: Cell::new(None),
             facts: RefCell::default(),
+            read_ahead: RefCell::default(),
         })
     }
 
@@ -77,6 +81,11 @@ impl OpenFile {
     /// The schema has changed, or its change was undone.
     pub(crate) fn forget_facts(&self) {
         self.facts.borrow_mut().clear();
+    }
+
+    /// Records change, or a transaction ends.
+    pub(crate) fn forget_read_ahead(&self) {
+        self.read_ahead.take();
     }
 
     /// Lets one SQLite transaction go through all reading, because each of its own would lock and unlock the file.

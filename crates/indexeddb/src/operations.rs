@@ -205,6 +205,7 @@ impl Inner {
         change: impl FnOnce(&OpenFile) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let file = self.open_file()?;
+        file.forget_read_ahead();
         let sqlite = &file.sqlite;
         let changed = sqlite
             .prepare_cached("SAVEPOINT operation")?
@@ -233,7 +234,9 @@ impl Inner {
         transaction: u64,
         change: impl FnOnce(&OpenFile) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let changed = change(self.open_file()?);
+        let file = self.open_file()?;
+        file.forget_read_ahead();
+        let changed = change(file);
         if let Err(error @ (Error::Unknown(_) | Error::QuotaExceeded(_))) = &changed {
             self.note_damage(error);
             self.break_off(transaction, error);

@@ -63,16 +63,27 @@ pub(crate) fn put(
     }
     if is_row_only(file, &facts, value) {
         put_row(file, store, key, value, overwrite)?;
-    } else if has_blobs(value) {
-        let known = "SELECT 1 FROM record WHERE store = ?1 AND key = ?2";
-        let exists = file.sqlite.prepare_cached(known)?.exists(params![store, key.as_bytes()])?;
-        replace(file, store, key, value, exists, overwrite)?;
-    } else if !insert_row(file, store, key, value)? {
+    } else {
         // Most records are new.
-        replace(file, store, key, value, true, overwrite)?;
-    }
-    for entry in entries {
-        insert_entries(&file.sqlite, entry, key)?;
+        let exists = if has_blobs(value) {
+            let known = "SELECT 1 FROM record WHERE store = ?1 AND key = ?2";
+            file.sqlite.prepare_cached(known)?.exists(params![store, key.as_bytes()])?
+        } else {
+            !insert_row(file, store, key, value)?
+        };
+        if exists && !overwrite {
+            return Err(exists_already());
+        }
+        if exists || has_blobs(value) {
+            replace(file, store, key, value, exists)?;
+        }
+        if exists {
+            replace_entries(&file.sqlite, &facts, entries, key)?;
+        } else {
+            entries
+                .iter()
+                .try_for_each(|entry| insert_entries(&file.sqlite, entry.index, &entry.keys, key))?;
+        }
     }
     if facts.auto_increment { note_key(&file.sqlite, store, key) } else { Ok(()) }
 }
@@ -115,24 +126,43 @@ fn exists_already() -> Error {
 }
 
 /// Stores a record that exists or has blobs.
-fn replace(
-    file: &OpenFile,
-    store: i64,
-    key: &Key,
-    value: &[u8],
-    exists: bool,
-    overwrite: bool,
-) -> Result<(), Error> {
-    if exists && !overwrite {
-        return Err(exists_already());
-    }
+fn replace(file: &OpenFile, store: i64, key: &Key, value: &[u8], exists: bool) -> Result<(), Error> {
     if exists {
-        let only = Range::only(key.clone());
-        delete_entries(file, store, &only)?;
-        drop_blobs(file, store, &only)?;
+        drop_blobs(file, store, &Range::only(key.clone()))?;
     }
     let outside = store_blobs(file, store, key, value)?;
     replace_row(file, store, key, outside.as_deref().unwrap_or(value))
+}
+
+/// Gives a record that existed its entries of now. Those that it has already are left alone: most changes of a record
+/// change none of its index keys.
+fn replace_entries(
+    sqlite: &Connection,
+    facts: &StoreFacts,
+    entries: &[IndexKeys],
+    key: &Key,
+) -> Result<(), Error> {
+    for (index, _) in &facts.indexes {
+        let mut wanted: Vec<&Key> =
+            entries.iter().filter(|entry| entry.index == *index).flat_map(|entry| &entry.keys).collect();
+        wanted.sort_unstable();
+        let known = "SELECT key FROM index_entry WHERE object_index = ?1 AND primary_key = ?2 ORDER BY key";
+        let known = sqlite
+            .prepare_cached(known)?
+            .query_map(params![index, key.as_bytes()], |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<Vec<u8>>>>()?;
+        for stale in known.iter().filter(|known| {
+            wanted.binary_search_by(|wanted| wanted.as_bytes().cmp(known.as_slice())).is_err()
+        }) {
+            let delete = "DELETE FROM index_entry WHERE object_index = ?1 AND key = ?2 AND primary_key = ?3";
+            sqlite.prepare_cached(delete)?.execute(params![index, stale, key.as_bytes()])?;
+        }
+        wanted.retain(|wanted| {
+            known.binary_search_by(|known| known.as_slice().cmp(wanted.as_bytes())).is_err()
+        });
+        insert_entries(sqlite, *index, wanted, key)?;
+    }
+    Ok(())
 }
 
 /// Deletes the index entries of the records of a range: for each index in turn, because a subquery over them costs more
@@ -188,7 +218,7 @@ pub(crate) fn index_record(file: &OpenFile, store: i64, entry: &IndexKeys, key: 
     if file.store_facts(store)?.is_unique(entry.index)? {
         refuse_duplicates(&file.sqlite, entry, key)?;
     }
-    insert_entries(&file.sqlite, entry, key)
+    insert_entries(&file.sqlite, entry.index, &entry.keys, key)
 }
 
 fn refuse_duplicates(sqlite: &Connection, entry: &IndexKeys, key: &Key) -> Result<(), Error> {
@@ -205,12 +235,17 @@ fn refuse_duplicates(sqlite: &Connection, entry: &IndexKeys, key: &Key) -> Resul
     Ok(())
 }
 
-fn insert_entries(sqlite: &Connection, entry: &IndexKeys, key: &Key) -> Result<(), Error> {
+fn insert_entries<'a>(
+    sqlite: &Connection,
+    index: i64,
+    keys: impl IntoIterator<Item = &'a Key>,
+    primary_key: &Key,
+) -> Result<(), Error> {
     let mut insert = sqlite.prepare_cached(
         "INSERT OR IGNORE INTO index_entry (object_index, key, primary_key) VALUES (?1, ?2, ?3)",
     )?;
-    for found in &entry.keys {
-        insert.execute(params![entry.index, found.as_bytes(), key.as_bytes()])?;
+    for key in keys {
+        insert.execute(params![index, key.as_bytes(), primary_key.as_bytes()])?;
     }
     Ok(())
 }

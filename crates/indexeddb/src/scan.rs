@@ -2,6 +2,7 @@
 
 use crate::blobs::StoredBlob;
 use crate::open_file::OpenFile;
+use crate::read_ahead::{is_step, step};
 use crate::{Error, Key};
 use rusqlite::{Connection, ToSql, params};
 use wakeworker_structured_clone::{BlobContent, CloneError, Reader, Token, has_blobs};
@@ -151,7 +152,7 @@ pub struct Row {
 
 /// Reads what a scan describes.
 pub(crate) fn scan(file: &OpenFile, scan: &Scan) -> Result<Vec<Row>, Error> {
-    let mut rows = read(&file.sqlite, scan)?;
+    let mut rows = read(file, scan)?;
     for row in &mut rows {
         if let (Some(blobs), Some(value)) =
             (&file.blobs, row.value.as_deref().filter(|value| has_blobs(value)))
@@ -178,10 +179,14 @@ fn damaged(error: CloneError) -> Error {
     Error::Unknown(format!("a stored record cannot be read: {error}"))
 }
 
-fn read(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
+fn read(file: &OpenFile, scan: &Scan) -> Result<Vec<Row>, Error> {
     match (scan.source, scan.range.single()) {
-        (Source::Store(store), Some(key)) if is_plain_get(scan) => get(sqlite, store, key, scan.values),
-        _ => read_in_order(sqlite, scan),
+        (Source::Store(store), Some(key)) if is_plain_get(scan) => get(&file.sqlite, store, key, scan.values),
+        _ if is_step(scan) => Ok(step(file, scan)?.into_iter().collect()),
+        _ => {
+            let records = scan.limit.map_or(usize::MAX, |limit| limit as usize);
+            read_in_order(&file.sqlite, scan, records, 0)
+        }
     }
 }
 
@@ -190,12 +195,11 @@ fn is_plain_get(scan: &Scan) -> bool {
     scan.start.is_none() && scan.skip == 0 && scan.limit != Some(0)
 }
 
+/// The value of a record.
+const VALUE: &str = "SELECT value FROM record WHERE store = ?1 AND key = ?2";
+
 fn get(sqlite: &Connection, store: i64, key: &Key, values: bool) -> Result<Vec<Row>, Error> {
-    let sql = if values {
-        "SELECT value FROM record WHERE store = ?1 AND key = ?2"
-    } else {
-        "SELECT NULL FROM record WHERE store = ?1 AND key = ?2"
-    };
+    let sql = if values { VALUE } else { "SELECT NULL FROM record WHERE store = ?1 AND key = ?2" };
     let mut statement = sqlite.prepare_cached(sql)?;
     let mut rows = statement.query(params![store, key.as_bytes()])?;
     let Some(row) = rows.next()? else { return Ok(Vec::new()) };
@@ -203,7 +207,17 @@ fn get(sqlite: &Connection, store: i64, key: &Key, values: bool) -> Result<Vec<R
     Ok(vec![Row { key: key.clone(), primary_key: key.clone(), value, blobs: Vec::new() }])
 }
 
-fn read_in_order(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
+/// Bytes of keys and values with which a reading ahead ends.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Reads so many records as a scan describes them, whatever its limit, and some more ahead: fewer if they are large or
+/// one of them cannot be read, for whoever asks for that one hears of it then.
+pub(crate) fn read_in_order(
+    sqlite: &Connection,
+    scan: &Scan,
+    records: usize,
+    ahead: usize,
+) -> Result<Vec<Row>, Error> {
     let is_index = matches!(scan.source, Source::Index { .. });
     let (_, id) = scan.source.table();
     let (conditions, bounds) = scan.range.condition("key", 2);
@@ -220,25 +234,40 @@ fn read_in_order(sqlite: &Connection, scan: &Scan) -> Result<Vec<Row>, Error> {
     let sql = sql_of(scan, &conditions, 2 + bounds.len());
     let mut statement = sqlite.prepare_cached(&sql)?;
     let mut rows = statement.query(&*parameters)?;
-    let limit = scan.limit.map_or(usize::MAX, |limit| limit as usize);
-    let mut found = Vec::with_capacity(limit.min(16));
+    let mut value_of = match scan.source {
+        Source::Index { store, .. } if scan.values => Some((sqlite.prepare_cached(VALUE)?, store)),
+        _ => None,
+    };
     // Not LIMIT and OFFSET, of which every value would be a plan of its own.
     for _ in 0..scan.skip {
         if rows.next()?.is_none() {
             break;
         }
     }
-    while found.len() < limit
-        && let Some(row) = rows.next()?
-    {
+    let mut next = || -> Result<Option<Row>, Error> {
+        let Some(row) = rows.next()? else { return Ok(None) };
         let key = Key::from_bytes(row.get(0)?)?;
         let primary_key = if is_index { Key::from_bytes(row.get(1)?)? } else { key.clone() };
-        found.push(Row { key, primary_key, value: row.get(2)?, blobs: Vec::new() });
-    }
-    if let (Source::Index { store, .. }, true) = (scan.source, scan.values) {
-        let mut value = sqlite.prepare_cached("SELECT value FROM record WHERE store = ?1 AND key = ?2")?;
-        for row in &mut found {
-            row.value = Some(value.query_row(params![store, row.primary_key.as_bytes()], |row| row.get(0))?);
+        let value = match &mut value_of {
+            Some((value, store)) => {
+                Some(value.query_row(params![*store, primary_key.as_bytes()], |row| row.get(0))?)
+            }
+            None => row.get(2)?,
+        };
+        Ok(Some(Row { key, primary_key, value, blobs: Vec::new() }))
+    };
+    let most = records.saturating_add(ahead);
+    let mut found = Vec::with_capacity(most.min(16));
+    let mut bytes = 0;
+    while found.len() < records || (found.len() < most && bytes < AHEAD_BYTES_MAX) {
+        match next() {
+            Ok(Some(row)) => {
+                bytes += row.key.as_bytes().len() + row.value.as_ref().map_or(0, Vec::len);
+                found.push(row);
+            }
+            Ok(None) => break,
+            Err(_) if found.len() >= records => break,
+            Err(error) => return Err(error),
         }
     }
     Ok(found)

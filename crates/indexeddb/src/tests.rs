@@ -377,3 +377,45 @@ fn blobs_count_against_the_quota() {
     context.commit(write).unwrap();
     assert_eq!(files_of(dir.path()), 1);
 }
+
+#[test]
+fn a_record_that_is_replaced_has_its_new_index_entries_and_no_other() {
+    let engine = Engine::open(&Place::Memory, Limits::default()).unwrap();
+    let (context, notices) = context(&engine);
+    context.open_database(1, b"d", Some(1));
+    let Notice::UpgradeNeeded { transaction, .. } = notices.recv().unwrap() else { panic!() };
+    let store = context.create_store(transaction, b"s", None, false).unwrap();
+    let [first, second] = [b"i", b"j"]
+        .map(|name| context.create_index(transaction, store, name, b"\"\"", false, true).unwrap());
+    let keys = |values: &[u32]| values.iter().map(|value| number(*value)).collect::<Vec<_>>();
+    let put = |key: u32, of_first: &[u32], of_second: &[u32]| {
+        let entries = [
+            IndexKeys { index: first, keys: keys(of_first) },
+            IndexKeys { index: second, keys: keys(of_second) },
+            // What a script gives twice, or out of order, is there once.
+            IndexKeys { index: second, keys: keys(of_second) },
+        ];
+        context.put(transaction, store, &number(key), b"v", &entries, true).unwrap();
+    };
+    let entries = |index| {
+        let rows = all(&context, transaction, Source::Index { store, index });
+        rows.into_iter().map(|row| (row.key, row.primary_key)).collect::<Vec<_>>()
+    };
+    let pairs = |pairs: &[(u32, u32)]| {
+        pairs.iter().map(|(key, primary_key)| (number(*key), number(*primary_key))).collect::<Vec<_>>()
+    };
+    put(1, &[5, 3], &[9]);
+    put(2, &[3], &[]);
+    put(1, &[3, 7, 4], &[9, 9, 8]);
+    assert_eq!(entries(first), pairs(&[(3, 1), (3, 2), (4, 1), (7, 1)]));
+    assert_eq!(entries(second), pairs(&[(8, 1), (9, 1)]));
+    put(1, &[], &[9]);
+    put(2, &[3], &[9]);
+    assert_eq!(entries(first), pairs(&[(3, 2)]));
+    assert_eq!(entries(second), pairs(&[(9, 1), (9, 2)]));
+    // Without any key for an index the record leaves it.
+    context.put(transaction, store, &number(2), b"v", &[], true).unwrap();
+    assert_eq!(entries(first), pairs(&[]));
+    assert_eq!(entries(second), pairs(&[(9, 1)]));
+    context.commit(transaction).unwrap();
+}

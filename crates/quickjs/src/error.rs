@@ -25,6 +25,8 @@ pub enum OpenError {
     },
     /// The HTTP client could not be made.
     HttpClient(String),
+    /// The system gave no thread; what it said.
+    Thread(String),
 }
 
 impl fmt::Display for OpenError {
@@ -42,6 +44,7 @@ impl fmt::Display for OpenError {
                 path.display()
             ),
             OpenError::HttpClient(message) => write!(f, "cannot make the HTTP client: {message}"),
+            OpenError::Thread(message) => write!(f, "a thread could not be started: {message}"),
         }
     }
 }

@@ -3,7 +3,6 @@
 use crate::agent::{ConsoleLine, Task, Watchdog, Worker, lock};
 use crate::clients::Clients;
 use crate::clock::Time;
-use crate::cookies::CookieJar;
 use crate::emitter::{Emitter, LifecycleEvent};
 use crate::fetch::{FetchRules, PreflightCache};
 use crate::lifecycle::Registry;
@@ -11,7 +10,7 @@ use crate::locks::Locks;
 use crate::notifications::Notifications;
 use crate::ports::PortHub;
 use crate::script::BytecodeCache;
-use crate::storage::{Caches, Quota, RuntimeStorage, StorageFailure, WorkerStore};
+use crate::storage::{Caches, Profile, Quota, RuntimeStorage, StorageFailure, WorkerStore};
 use crate::virtual_time::Work;
 use crate::{ConsoleLevel, Fetcher, OpenError, RuntimeConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use wakeworker::HostHandle;
 use wakeworker_core::{Activity, ActivityEvent, PermissionName, StorageKey, WorkerId};
-use wakeworker_indexeddb::{Engine, Place};
+use wakeworker_indexeddb::Engine;
 
 type ConsoleObserver = Box<dyn Fn(&ConsoleLine) + Send + Sync>;
 
@@ -66,26 +65,11 @@ impl Shared {
         fetcher: Arc<dyn Fetcher>,
         clients: Arc<dyn Clients>,
     ) -> Result<Arc<Shared>, OpenError> {
-        let mut damage = Vec::new();
-        let store = WorkerStore::open(storage, &mut damage)?;
-        let place = match storage {
-            RuntimeStorage::Dir(dir) => Place::Dir(dir.join("indexeddb")),
-            RuntimeStorage::Memory => Place::Memory,
-        };
-        let quota = Arc::new(Quota::new(&config));
-        let indexeddb =
-            Engine::open_with(&place, quota.clone()).map_err(|error| OpenError::Inaccessible {
-                path: match storage {
-                    RuntimeStorage::Dir(dir) => dir.join("indexeddb"),
-                    RuntimeStorage::Memory => "indexeddb".into(),
-                },
-                message: error.to_string(),
-            })?;
-        damage.extend_from_slice(indexeddb.damage_found());
-        let caches = Caches::open(storage, &config, quota.clone(), &mut damage)?;
+        let Profile { workers: store, cookies, indexeddb, caches, quota, damage } =
+            Profile::open(storage, &config)?;
         let fetch = Arc::new(FetchRules {
             fetcher,
-            cookies: CookieJar::open(storage, &config, &mut damage)?,
+            cookies,
             preflights: PreflightCache::new(config.preflights_max, config.preflight_age_s_max),
             private_network: config.private_network.clone(),
             time: Time::new(config.virtual_time.clone()),
@@ -98,10 +82,7 @@ impl Shared {
             online: AtomicBool::new(true),
         });
         let unreadable = |failure: StorageFailure| OpenError::Inaccessible {
-            path: match storage {
-                RuntimeStorage::Dir(dir) => dir.join("workers.sqlite"),
-                RuntimeStorage::Memory => "workers.sqlite".into(),
-            },
+            path: storage.path_of("workers.sqlite"),
             message: failure.message,
         };
         let registry = Registry::restore(&store).map_err(unreadable)?;

@@ -57,6 +57,9 @@ pub struct Driver {
     unwritten_log: Vec<Change>,
     /// The store failed and the engine could not be brought back: everything is refused until it can, at this time.
     retry_store_at: Option<Monotonic>,
+    /// The engine's counters do not have yet what the log remembers: all but this many lines at its end. A long log is not
+    /// read while a program waits for its host.
+    uncounted: Option<usize>,
 }
 
 /// Who is told what.
@@ -96,8 +99,7 @@ impl Driver {
         config.jitter_seed ^= loaded.installation_seed; // R92
         config.coalescing_seed ^= loaded.installation_seed; // design decision 11
         let mut step = Step::default();
-        let mut engine = Engine::restore(config.clone(), loaded.snapshot, now, &mut step)?;
-        count_again(&mut engine, store.as_mut());
+        let engine = Engine::restore(config.clone(), loaded.snapshot, now, &mut step)?;
         let mut driver = Driver {
             skipped: loaded.skipped,
             receiver,
@@ -119,6 +121,7 @@ impl Driver {
             doubt: None,
             unwritten_log: Vec::new(),
             retry_store_at: None,
+            uncounted: None,
         };
         let keys: BTreeSet<StorageKey> =
             driver.engine.worker_registrations().map(|worker| worker.storage_key.clone()).collect();
@@ -126,6 +129,9 @@ impl Driver {
             driver.take_in(now, input, &mut step, &mut Vec::new());
         }
         driver.write(&step)?;
+        let is_in_log = driver.host.is_recording() && !step.changes_only_the_log();
+        driver.uncounted =
+            Some(if is_in_log { step.changes.iter().filter(|c| is_log(c)).count() } else { 0 });
         driver.perform(step);
         driver.compare_workers();
         Ok(driver)
@@ -190,6 +196,9 @@ impl Driver {
 
     fn handle_batch(&mut self, messages: impl IntoIterator<Item = Message>) -> Option<u64> {
         let now = self.clock.now();
+        if let Some(newest) = self.uncounted.take() {
+            count_again(&mut self.engine, self.store.as_mut(), newest);
+        }
         self.recover_if_due(now);
         let mut queries = Vec::new();
         let mut web_messages = Vec::new();
@@ -383,7 +392,7 @@ impl Driver {
         };
         let mut step = Step::default();
         let mut engine = Engine::restore(self.config.clone(), snapshot, now, &mut step).ok()?;
-        count_again(&mut engine, self.store.as_mut());
+        count_again(&mut engine, self.store.as_mut(), 0);
         let unwritten = self.unwritten.iter().cloned();
         let facts = self.facts.inputs(self.network.get()).into_iter().map(|fact| (now, fact));
         for (at, input) in unwritten.chain(facts) {
@@ -451,11 +460,13 @@ impl Driver {
     }
 }
 
-/// Gives a new engine's counters what the log remembers (R145). A log that cannot be read costs only them.
-fn count_again(engine: &mut Engine, store: &mut dyn Store) {
+/// Gives a new engine's counters what the log remembers, but for the newest lines, which it wrote itself (R145). A log that
+/// cannot be read costs only them.
+fn count_again(engine: &mut Engine, store: &mut dyn Store, newest: usize) {
     let all = ActivityQuery { after: 0, limit: usize::MAX };
     let log = store.activities(&all).unwrap_or_default();
-    engine.audit_log(log.iter().map(|recorded| &recorded.activity));
+    let earlier = log.len().saturating_sub(newest);
+    engine.audit_log(log[..earlier].iter().map(|recorded| &recorded.activity));
 }
 
 fn is_log(change: &Change) -> bool {

@@ -341,6 +341,24 @@ fn each_origin_has_its_counts_also_after_a_restart() {
     assert_eq!(counted(&after[0].1), counted(audit));
 }
 
+#[test] // R145, R169
+fn what_a_start_itself_writes_into_the_log_counts_once() {
+    let store = MemoryStore::new();
+    let short = |builder: HostBuilder| {
+        builder.config(Config { attempts_max: 1, interrupted_starts_max: 1, ..Config::default() })
+    };
+    let (mut stage, registration) = Stage::built(store.clone(), short).with_worker();
+    stage.online();
+    assert_eq!(stage.register(registration, "outbox"), Ok(()));
+    assert_eq!(stage.workers.running(), ["outbox"]);
+    drop(stage); // It dies in the middle of its only attempt.
+    let mut stage = Stage::built(store, short);
+    let pending = stage.host.audit();
+    let (_, audit) = &stage.ask(pending).unwrap()[0];
+    let counts = &audit.background_sync;
+    assert_eq!((counts.registrations, counts.events(), counts.given_up), (1, 1, 1));
+}
+
 #[test] // R243
 fn the_host_asks_why_one_entry_does_not_fire() {
     let (mut stage, registration) = Stage::new().with_worker();

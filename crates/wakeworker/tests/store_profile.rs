@@ -136,6 +136,17 @@ fn a_profile_in_use_is_refused_and_free_again_with_the_end_of_its_owner() {
     assert!(open(&path).1.epoch > lease.epoch);
 }
 
+#[test]
+fn a_profile_taken_ahead_is_handed_over_once() {
+    let (_directory, path) = profile();
+    let mut store = SqliteStore::new(&path).acquire_ahead().unwrap();
+    assert!(matches!(SqliteStore::new(&path).acquire_ahead(), Err(StoreError::InUse { .. })));
+    let lease = store.acquire().unwrap();
+    store.commit(&lease, &[Change::PutWorkerRegistration(worker(9))], Durability::Strict).unwrap();
+    assert!(store.load(&lease).unwrap().snapshot.worker_registrations.contains(&worker(9)));
+    assert_eq!(store.acquire().unwrap().epoch, lease.epoch + 1, "asked again, it is another owner");
+}
+
 // CR: InitWithBadBackend
 #[test]
 fn a_directory_that_cannot_be_used_is_named() {

@@ -16,6 +16,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ use wakeworker::network::{
     Expected, ManualNetwork, NetworkMonitor, OfflineSwitch, Probe, ProbedNetwork, SystemNetwork,
 };
 use wakeworker::power::SystemPower;
-use wakeworker::store::SqliteStore;
+use wakeworker::store::{SqliteStore, StoreError};
 use wakeworker::{Host, core::Config};
 use wakeworker_core::{Connection, PermissionName, PermissionState, StorageKey};
 use wakeworker_quickjs::{Clients, HttpFetcher, NotificationChange, Runtime, RuntimeConfig, RuntimeStorage};
@@ -44,6 +45,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
     let upstreams = Arc::new(upstreams(&args)?);
     let profile = Profile::locate(args.profile.clone())?;
     profile.prepare()?;
+    let store = open_store(&profile)?;
     let listeners = listen(args.port, &profile)?;
     let port = listeners.port;
     let hosts = OwnHosts::new(port);
@@ -72,7 +74,9 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
     runtime.on_console(|line| output::remark(format!("worker {}: {}", line.level.name(), line.text)));
     runtime.on_notification(remark_notification);
     gateway::connect_lifecycle(&runtime, &pages);
-    let mut builder = Host::builder(Box::new(SqliteStore::new(profile.dir())))
+    let store =
+        store.join().map_err(|_| Failure::new("the profile could not be opened: the thread failed"))?;
+    let mut builder = Host::builder(Box::new(store.map_err(|e| Failure::new(e.to_string()))?))
         .backend(Arc::new(runtime.clone()))
         .network(offline.over(network(&args)?))
         .config(engine_config);
@@ -109,6 +113,15 @@ pub(crate) async fn run(mut args: ServeArgs) -> Result<(), Failure> {
     profile.remove_control(&control);
     closed.map_err(|e| Failure::new(format!("the engine could not be stopped: {e}")))?;
     result
+}
+
+/// Takes the profile on a thread of its own: the workers' storage is opened meanwhile, and both wait for the disk.
+fn open_store(profile: &Profile) -> Result<JoinHandle<Result<SqliteStore, StoreError>>, Failure> {
+    let store = SqliteStore::new(profile.dir());
+    thread::Builder::new()
+        .name("wakeworker-store".into())
+        .spawn(|| store.acquire_ahead())
+        .map_err(|e| Failure::new(format!("a thread could not be started: {e}")))
 }
 
 struct Listeners {

@@ -33,7 +33,6 @@ class ReturnOverride {
 
 class TargetState extends ReturnOverride {
   #listeners: Listener[] = [];
-  #handlers: Map<string, Handler> | null = null;
 
   static has(object: object): boolean {
     return #listeners in object;
@@ -44,11 +43,6 @@ class TargetState extends ReturnOverride {
   }
   static setListeners(object: object, listeners: Listener[]): void {
     (object as TargetState).#listeners = listeners;
-  }
-  static handlers(object: object, create: boolean): Map<string, Handler> | null {
-    if (!(#listeners in object)) throw new TypeError("Illegal invocation");
-    if (object.#handlers === null && create) object.#handlers = new Map();
-    return object.#handlers;
   }
 }
 
@@ -266,7 +260,7 @@ export function defineEventHandlers(prototype: object, types: readonly string[])
     const name = `on${type}`;
     const accessors = {
       get [name](): object | null {
-        return TargetState.handlers(thisTarget(this), false)?.get(type)?.value ?? null;
+        return handlerOf(thisTarget(this), type)?.value ?? null;
       },
       set [name](value: unknown) {
         setHandler(thisTarget(this), type, isObject(value) ? value : null);
@@ -277,23 +271,27 @@ export function defineEventHandlers(prototype: object, types: readonly string[])
   }
 }
 
+/** What the event handler attribute for a type holds. */
+function handlerOf(target: EventTarget, type: string): Handler | null {
+  const listeners = TargetState.listeners(target);
+  for (let i = 0; i < listeners.length; i += 1) {
+    const { handler, type: listened } = listeners[i] as Listener;
+    if (handler !== null && listened === type) return handler;
+  }
+  return null;
+}
+
 function setHandler(target: EventTarget, type: string, value: object | null): void {
-  const handlers = TargetState.handlers(target, true) as Map<string, Handler>;
-  const existing = handlers.get(type);
-  if (existing !== undefined) {
-    if (value === null) {
-      handlers.delete(type);
-      remove(target, existing.listener);
-    } else {
-      existing.value = value;
-    }
+  const existing = handlerOf(target, type);
+  if (existing !== null) {
+    if (value === null) remove(target, existing.listener);
+    else existing.value = value;
     return;
   }
   if (value === null) return;
   const listener: Listener = { type, callback: value, capture: false, once: false, passive: false, removed: false, handler: null };
   const handler: Handler = { value, listener };
   listener.handler = handler;
-  handlers.set(type, handler);
   const listeners = TargetState.listeners(target);
   listeners[listeners.length] = listener;
 }

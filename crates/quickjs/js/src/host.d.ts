@@ -209,8 +209,8 @@ interface Host {
   /** Durable when it returns; a failure means that everything was undone. */
   idbCommit(transaction: number): void;
   idbAbort(transaction: number): void;
-  /** scan: {store, index, range, direction, start: {key, primaryKey, after} | null, skip, limit, values}. Gives the JSON of an
-   *  array of [key, primaryKey or null if it is the key], and with `values` the value of each. */
+  /** scan: {store, index, range or only: key, direction, start: {key, primaryKey, after}, skip, limit, values}; only `store` must
+   *  be there. Gives the JSON of an array of [key, primaryKey or null if it is the key], and with `values` the value of each. */
   idbScan(transaction: number, scan: Json): [Json, ...unknown[]];
   idbCount(transaction: number, source: Json): number;
   idbGenerateKey(transaction: number, store: number): number;

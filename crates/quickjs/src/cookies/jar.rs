@@ -39,10 +39,7 @@ impl CookieJar {
         let database = open(storage, "cookies.sqlite", MIGRATIONS, damage)?;
         let mut inner = Inner { store: CookieStore::new(), database, ages: HashMap::new(), next_age: 0 };
         inner.load().map_err(|failure| OpenError::Inaccessible {
-            path: match storage {
-                RuntimeStorage::Dir(dir) => dir.join("cookies.sqlite"),
-                RuntimeStorage::Memory => "cookies.sqlite".into(),
-            },
+            path: storage.path_of("cookies.sqlite"),
             message: failure.message,
         })?;
         Ok(CookieJar {

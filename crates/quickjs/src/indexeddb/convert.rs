@@ -114,7 +114,7 @@ fn write_number(out: &mut String, kind: char, value: f64) {
     out.push_str(&format!("\"{kind}{text}\""));
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RangeFields {
     lower: Option<Vec<Wtf8>>,
@@ -143,7 +143,10 @@ pub(crate) fn read_range(json: &str) -> Result<Range, Error> {
 struct ScanFields {
     store: i64,
     index: Option<i64>,
+    #[serde(default)]
     range: RangeFields,
+    /// The one key of a range that has no other.
+    only: Option<Vec<Wtf8>>,
     #[serde(default)]
     direction: String,
     start: Option<StartFields>,
@@ -177,7 +180,10 @@ pub(crate) fn read_scan(json: &str) -> Result<Scan, Error> {
             Some(index) => Source::Index { store: fields.store, index },
             None => Source::Store(fields.store),
         },
-        range: fields.range.range()?,
+        range: match &fields.only {
+            Some(key) => Range::only(key_of(key)?),
+            None => fields.range.range()?,
+        },
         direction: match fields.direction.as_str() {
             "nextunique" => Direction::NextUnique,
             "prev" => Direction::Prev,

@@ -3,12 +3,14 @@
 mod caches;
 mod file;
 mod notifications;
+mod profile;
 mod quota;
 mod usage;
 mod workers;
 
 pub(crate) use caches::{BodyWriter, Caches, Found, NewEntry, Query};
 pub(crate) use file::open;
+pub(crate) use profile::Profile;
 pub(crate) use quota::Quota;
 pub(crate) use usage::usage;
 pub use usage::{OriginStorage, StorageError, StoredCache, StoredDatabase};
@@ -25,6 +27,16 @@ pub enum RuntimeStorage {
     Dir(PathBuf),
     /// In memory: gone with the runtime.
     Memory,
+}
+
+impl RuntimeStorage {
+    /// Where something of it is, for people.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        match self {
+            RuntimeStorage::Dir(dir) => dir.join(name),
+            RuntimeStorage::Memory => name.into(),
+        }
+    }
 }
 
 /// A failed storage operation, with the DOMException name that a script sees.

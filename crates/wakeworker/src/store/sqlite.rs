@@ -35,6 +35,8 @@ pub struct SqliteStore {
     limits: ActivityLimits,
     lock: Option<ProfileLock>,
     database: Option<Database>,
+    /// Taken by [`SqliteStore::acquire_ahead`], and not yet asked for.
+    ahead: Option<Lease>,
 }
 
 /// An open database and what is remembered of its content.
@@ -66,7 +68,23 @@ struct IdMarks {
 impl SqliteStore {
     /// The profile in this directory, which need not exist yet.
     pub fn new(profile: impl Into<PathBuf>) -> SqliteStore {
-        SqliteStore { profile: profile.into(), limits: ActivityLimits::default(), lock: None, database: None }
+        SqliteStore {
+            profile: profile.into(),
+            limits: ActivityLimits::default(),
+            lock: None,
+            database: None,
+            ahead: None,
+        }
+    }
+
+    /// Takes the profile now. The next [`Store::acquire`] only hands over what this has taken: so a program that starts
+    /// can open its profile on one thread and everything else that it needs on another.
+    ///
+    /// # Errors
+    /// Those of [`Store::acquire`].
+    pub fn acquire_ahead(mut self) -> Result<SqliteStore, StoreError> {
+        self.ahead = Some(self.acquire()?);
+        Ok(self)
     }
 
     /// Keeps another amount of the activity log.
@@ -98,6 +116,9 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn acquire(&mut self) -> Result<Lease, StoreError> {
+        if let Some(lease) = self.ahead.take() {
+            return Ok(lease);
+        }
         self.database = None;
         let lock = match self.lock.take() {
             Some(lock) => lock,
@@ -219,9 +240,15 @@ impl Database {
     }
 }
 
-/// Counts a new owner. Durable before the profile is used, so that no two owners ever have the same number.
+/// Counts a new owner. This alone is not synced, because a start should not wait for the disk: the log is durable up to
+/// each strict commit, so the number of an owner that has written anything durable is durable with it. If the power
+/// fails before, the next owner gets the same number, and nothing is left of the first.
 fn begin_epoch(connection: &mut Connection) -> rusqlite::Result<u64> {
-    connection.query_row("UPDATE meta SET epoch = epoch + 1 RETURNING epoch", [], |row| row.get(0))
+    connection.execute_batch(schema::synchronous(Durability::Lazy))?;
+    let epoch =
+        connection.query_row("UPDATE meta SET epoch = epoch + 1 RETURNING epoch", [], |row| row.get(0))?;
+    connection.execute_batch(schema::synchronous(Durability::Strict))?;
+    Ok(epoch)
 }
 
 fn failed(operation: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {

@@ -1,11 +1,11 @@
-// IDBCursor and IDBCursorWithValue (Indexed Database API 3.0, section 4.8).
+// IDBCursor and IDBCursorWithValue (Indexed Database API 3.0, "The IDBCursor interface").
 
 import { host, jsonStringify } from "#boundary";
 import { defineInterface, internal, requireArguments, requireInternal, toEnforcedInteger, toEnumeration } from "../webidl.ts";
 import { fail } from "./errors.ts";
 import { onlyRange, type RangeRecord, toRange } from "./key-range.ts";
 import { compareKeys, keyToValue, requireKey } from "./keys.ts";
-import { ask, type Operation } from "./operation.ts";
+import { andThen, ask, type Outcome } from "./operation.ts";
 import { type Direction, DIRECTIONS, requireReadable, type Row, scan, type ScanOptions, type Source } from "./reading.ts";
 import { type IDBRequest, makeRequest, requestState } from "./request.ts";
 import type { StoreMeta } from "./schema.ts";
@@ -22,9 +22,9 @@ interface CursorState {
   /** Where it stands; null before the first record and after the last. */
   row: Row | null;
   hasValue: boolean;
-  key: unknown;
-  primaryKey: unknown;
-  value: unknown;
+  /** What `key` and `primaryKey` give, made when a script first asks: the same object until the cursor stands elsewhere. */
+  key: { value: unknown } | null;
+  primaryKey: { value: unknown } | null;
 }
 
 let cursorState: (cursor: IDBCursor) => CursorState;
@@ -48,10 +48,16 @@ export class IDBCursor {
     return this.#state.direction;
   }
   get key(): unknown {
-    return this.#state.key;
+    const state = this.#state;
+    if (state.row === null) return undefined;
+    state.key ??= { value: keyToValue(state.row.key) };
+    return state.key.value;
   }
   get primaryKey(): unknown {
-    return this.#state.primaryKey;
+    const state = this.#state;
+    if (state.row === null) return undefined;
+    state.primaryKey ??= { value: keyToValue(state.row.primaryKey) };
+    return state.primaryKey.value;
   }
   get request(): IDBRequest {
     return this.#state.request;
@@ -111,7 +117,7 @@ defineInterface(IDBCursor, "IDBCursor");
 
 export class IDBCursorWithValue extends IDBCursor {
   get value(): unknown {
-    return cursorState(this).value;
+    return cursorState(this).row?.value;
   }
 }
 defineInterface(IDBCursorWithValue, "IDBCursorWithValue");
@@ -151,16 +157,16 @@ function move(cursor: IDBCursor, state: CursorState, where: Pick<ScanOptions, "s
 }
 
 /** "Iterate a cursor": the cursor, or null at its end. */
-function* iterate(cursor: IDBCursor, state: CursorState, where: Pick<ScanOptions, "start" | "skip">): Operation<IDBCursor | null> {
+function iterate(cursor: IDBCursor, state: CursorState, where: Pick<ScanOptions, "start" | "skip">): Outcome<IDBCursor | null> {
   const { range, direction, withValue } = state;
-  const rows = yield* scan(state.source, { range, direction, ...where, limit: 1, values: withValue });
-  const row = rows[0] ?? null;
-  state.row = row;
-  state.hasValue = row !== null;
-  state.key = row === null ? undefined : keyToValue(row.key);
-  state.primaryKey = row === null ? undefined : keyToValue(row.primaryKey);
-  state.value = row === null ? undefined : row.value;
-  return row === null ? null : cursor;
+  return andThen(scan(state.source, { range, direction, ...where, limit: 1, values: withValue }), (rows) => {
+    const row = rows[0] ?? null;
+    state.row = row;
+    state.hasValue = row !== null;
+    state.key = null;
+    state.primaryKey = null;
+    return row === null ? null : cursor;
+  });
 }
 
 /** `openCursor` and `openKeyCursor`. */
@@ -169,7 +175,7 @@ export function openCursor(source: Source, meta: StoreMeta, query: unknown, dire
   requireReadable(source);
   const range = toRange(query, what);
   const request = makeRequest(source.handle, source.transaction);
-  const state: CursorState = { source, meta, range, direction, withValue, request, row: null, hasValue: false, key: undefined, primaryKey: undefined, value: undefined };
+  const state: CursorState = { source, meta, range, direction, withValue, request, row: null, hasValue: false, key: null, primaryKey: null };
   const cursor = withValue ? new IDBCursorWithValue(internal, state) : new IDBCursor(internal, state);
   return execute(source.transaction, source.handle, () => iterate(cursor, state, {}), request);
 }

@@ -1,4 +1,4 @@
-// IDBDatabase (Indexed Database API 3.0, section 4.4).
+// IDBDatabase (Indexed Database API 3.0, "The IDBDatabase interface").
 
 import { host, jsonStringify } from "#boundary";
 import { defineEventHandlers, EventTarget } from "../event-target.ts";
@@ -7,7 +7,7 @@ import { defineInterface, internal, isObject, requireArguments, requireInternal,
 import { fail } from "./errors.ts";
 import { toKeyPath } from "./keys.ts";
 import { type IDBObjectStore, setStoreRenamer } from "./object-store.ts";
-import { ask } from "./operation.ts";
+import { andThen, ask } from "./operation.ts";
 import { rememberSchema, type StoreMeta } from "./schema.ts";
 import { type DOMStringList, sortedNames } from "./string-list.ts";
 import { becameActive, executeSilently, IDBTransaction, requireActive, schedule, storeHandle, transactionState, type TransactionState } from "./transaction.ts";
@@ -104,9 +104,11 @@ export class IDBDatabase extends EventTarget {
     const meta: StoreMeta = { id: 0, name: text, keyPath, autoIncrement, indexes: new Map(), stored: new Set(), isDeleted: false };
     state.stores.set(text, meta);
     const { id } = transactionState(upgrade);
-    executeSilently(upgrade, function* () {
-      meta.id = yield* ask(() => host.idbCreateStore(id, jsonStringify(text), keyPathJson(keyPath), autoIncrement));
-    });
+    executeSilently(upgrade, () =>
+      andThen(ask(() => host.idbCreateStore(id, jsonStringify(text), keyPathJson(keyPath), autoIncrement)), (drawn) => {
+        meta.id = drawn;
+      }),
+    );
     return storeHandle(upgrade, meta);
   }
 

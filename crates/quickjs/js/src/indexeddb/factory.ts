@@ -1,4 +1,4 @@
-// IDBFactory (Indexed Database API 3.0, section 4.3), and what the host says about open requests and connections.
+// IDBFactory (Indexed Database API 3.0, "The IDBFactory interface"), and what the host says about open requests and connections.
 
 import { drawId, host, jsonParse, jsonStringify } from "#boundary";
 import { afterMicrotasks } from "#tasks";
@@ -40,7 +40,7 @@ export class IDBFactory {
   async databases(): Promise<unknown> {
     void this.#ready;
     return new Promise((resolve, reject) => {
-      carryOut(ask(() => host.idbDatabases()), (error, all) => (error === null ? resolve(jsonParse(all as string)) : reject(error)));
+      carryOut(() => ask(() => host.idbDatabases()), (error, all) => (error === null ? resolve(jsonParse(all as string)) : reject(error)));
     });
   }
   cmp(first: unknown, second: unknown): number {

@@ -1,4 +1,4 @@
-// IDBKeyRange (Indexed Database API 3.0, section 4.7).
+// IDBKeyRange (Indexed Database API 3.0, "The IDBKeyRange interface").
 
 import { bufferSourceBytes, defineInterface, internal, isObject, requireArguments, requireInternal } from "../webidl.ts";
 import { fail } from "./errors.ts";

@@ -1,4 +1,4 @@
-// Keys and key paths (Indexed Database API 3.0, sections 2.4, 2.5 and 7). A key is the list of its parts as they cross
+// Keys and key paths (Indexed Database API 3.0, "Keys", "Key path" and "ECMAScript binding"). A key is the list of its parts as they cross
 // the boundary: "n1.5", "d0" (a date), "stext", "b00ff" (bytes in hex), and "[" … "]" around the elements of an array.
 
 import { isBlob } from "#blob";
@@ -64,9 +64,9 @@ function appendKey(value: unknown, parts: string[], seen: object[]): boolean {
 
 /** "Convert a key to a value". */
 export function keyToValue(key: Key): unknown {
+  if (key.length === 1) return partValue(key[0]!);
   const stack: unknown[][] = [[]];
   for (const part of key) {
-    const text = part.slice(1);
     switch (part[0]) {
       case "[": {
         const list: unknown[] = [];
@@ -78,10 +78,25 @@ export function keyToValue(key: Key): unknown {
         stack.pop();
         break;
       default:
-        stack[stack.length - 1]!.push(part[0] === "n" ? Number(text) : part[0] === "d" ? new Date(Number(text)) : part[0] === "s" ? text : bytesOf(text));
+        stack[stack.length - 1]!.push(partValue(part));
     }
   }
   return stack[0]![0];
+}
+
+/** The value of a key's part that is no array's. */
+function partValue(part: string): unknown {
+  const text = part.slice(1);
+  switch (part[0]) {
+    case "n":
+      return Number(text);
+    case "d":
+      return new Date(Number(text));
+    case "s":
+      return text;
+    default:
+      return bytesOf(text);
+  }
 }
 
 function bytesOf(hex: string): ArrayBuffer {

@@ -1,4 +1,4 @@
-// IDBIndex (Indexed Database API 3.0, section 4.6).
+// IDBIndex (Indexed Database API 3.0, "The IDBIndex interface").
 
 import { host, jsonStringify } from "#boundary";
 import { defineInterface, internal, requireArguments, requireInternal, toDOMString } from "../webidl.ts";

@@ -1,4 +1,4 @@
-// IDBObjectStore (Indexed Database API 3.0, section 4.5).
+// IDBObjectStore (Indexed Database API 3.0, "The IDBObjectStore interface").
 
 import { host, jsonStringify } from "#boundary";
 import { defineInterface, requireArguments, requireInternal, toDictionary, toDOMString } from "../webidl.ts";
@@ -7,7 +7,7 @@ import { fail } from "./errors.ts";
 import { IDBIndex, makeIndex } from "./object-index.ts";
 import { EVERYTHING, toRange } from "./key-range.ts";
 import { type KeyPath, toKeyPath } from "./keys.ts";
-import { ask } from "./operation.ts";
+import { andThen, ask } from "./operation.ts";
 import { countRecords, getMany, getOne, requireReadable, type Source } from "./reading.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
@@ -129,11 +129,13 @@ export class IDBObjectStore {
     const index: IndexMeta = { id: 0, name: text, keyPath: path, unique: Boolean(unique), multiEntry: Boolean(multiEntry), isDeleted: false };
     meta.indexes.set(text, index);
     const source = this.#source;
-    executeSilently(this.#transaction, function* () {
-      index.id = yield* ask(() => host.idbCreateIndex(state.id, meta.id, jsonStringify(text), keyPathJson(path) as string, index.unique, index.multiEntry));
-      meta.stored.add(index);
-      yield* fillIndex(source, meta.id, index);
-    });
+    executeSilently(this.#transaction, () =>
+      andThen(ask(() => host.idbCreateIndex(state.id, meta.id, jsonStringify(text), keyPathJson(path) as string, index.unique, index.multiEntry)), (id) => {
+        index.id = id;
+        meta.stored.add(index);
+        return fillIndex(source, meta.id, index);
+      }),
+    );
     return this.#indexHandle(index);
   }
   deleteIndex(name: unknown): void {

@@ -1,5 +1,5 @@
-// What a request does when its turn comes: a generator that asks the host. The host of a worker answers at once; that of
-// a page has to ask the gateway, and the operation goes on when the answer is there.
+// What a request does when its turn comes: it asks the host. The host of a worker answers at once; that of a page has to
+// ask the gateway, and what the request does next follows when the answer is there.
 
 import { callHost } from "../operations.ts";
 import { exception } from "./errors.ts";
@@ -25,32 +25,54 @@ export class Pending<T> {
   }
 }
 
-export type Operation<T> = Generator<Pending<unknown>, T, unknown>;
+/** An answer, or one that is still on its way. */
+export type Outcome<T> = T | Pending<T>;
 
 /** Asks the host something; its failures become DOMExceptions. */
-export function* ask<T>(call: () => T): Operation<T> {
-  const answer: unknown = callHost(call);
-  return (answer instanceof Pending ? yield answer as Pending<unknown> : answer) as T;
+export function ask<T>(call: () => T): Outcome<T> {
+  return callHost(call);
+}
+
+/** What follows an answer: now, or when it is there. */
+export function andThen<T, R>(outcome: Outcome<T>, next: (value: T) => Outcome<R>): Outcome<R> {
+  if (!(outcome instanceof Pending)) return next(outcome);
+  const following = new Pending<R>();
+  carryOut(() => outcome, (error, value) => {
+    if (error !== null) following.fail(error);
+    else carryOut(() => next(value as T), (failure, result) => (failure === null ? following.fulfil(result as R) : following.fail(failure)));
+  });
+  return following;
+}
+
+/** Takes steps until one answers false. */
+export function repeat(step: () => Outcome<boolean>): Outcome<void> {
+  for (;;) {
+    const outcome = step();
+    // Only an answer that has to be waited for makes the stack deeper.
+    if (outcome instanceof Pending) return andThen(outcome, (goesOn) => (goesOn ? repeat(step) : undefined));
+    if (!outcome) return;
+  }
 }
 
 /** Carries an operation out; `done` is called once, with an error or null. */
-export function carryOut<T>(operation: Operation<T>, done: (error: DOMException | null, result: T | undefined) => void): void {
-  const go = (step: () => IteratorResult<Pending<unknown>, T>): void => {
-    let next: IteratorResult<Pending<unknown>, T>;
-    try {
-      next = step();
-    } catch (thrown) {
-      done(thrown instanceof DOMException ? thrown : exception("UnknownError", String(thrown)), undefined);
-      return;
-    }
-    if (next.done === true) {
-      done(null, next.value);
-      return;
-    }
-    next.value.whenSettled(
-      (value) => go(() => operation.next(value)),
-      (error) => go(() => operation.throw(error)),
+export function carryOut<T>(operation: () => Outcome<T>, done: (error: DOMException | null, result: T | undefined) => void): void {
+  let outcome: Outcome<T>;
+  try {
+    outcome = operation();
+  } catch (thrown) {
+    done(toException(thrown), undefined);
+    return;
+  }
+  if (outcome instanceof Pending) {
+    outcome.whenSettled(
+      (value) => done(null, value),
+      (thrown) => done(toException(thrown), undefined),
     );
-  };
-  go(() => operation.next());
+  } else {
+    done(null, outcome);
+  }
+}
+
+function toException(thrown: unknown): DOMException {
+  return thrown instanceof DOMException ? thrown : exception("UnknownError", String(thrown));
 }

@@ -1,4 +1,4 @@
-// IDBRequest and IDBOpenDBRequest (Indexed Database API 3.0, section 4.1), and how events reach them.
+// IDBRequest and IDBOpenDBRequest (Indexed Database API 3.0, "The IDBRequest interface"), and how events reach them.
 
 import { type Event, eventState } from "../event.ts";
 import { defineEventHandlers, dispatch, EventTarget } from "../event-target.ts";

@@ -1,4 +1,4 @@
-// IDBTransaction (Indexed Database API 3.0, sections 2.7 and 4.10): requests one after the other, then commit or abort.
+// IDBTransaction (Indexed Database API 3.0, "Transactions" and "The IDBTransaction interface"): requests one after the other, then commit or abort.
 
 import { host } from "#boundary";
 import { afterMicrotasks, setMicrotasksEnd } from "#tasks";
@@ -9,7 +9,7 @@ import { defineInterface, internal, requireArguments, requireInternal, toDOMStri
 import type { IDBDatabase } from "./database.ts";
 import { exception, fail } from "./errors.ts";
 import { IDBObjectStore } from "./object-store.ts";
-import { ask, carryOut, type Operation } from "./operation.ts";
+import { ask, carryOut, type Outcome } from "./operation.ts";
 import { fire, type IDBRequest, makeRequest, requestState, settle } from "./request.ts";
 import type { StoreMeta } from "./schema.ts";
 import { type DOMStringList, sortedNames } from "./string-list.ts";
@@ -19,7 +19,7 @@ export type Mode = "readonly" | "readwrite" | "versionchange";
 interface Item {
   /** Null for the commit, and for what a change of the schema does in its turn. */
   request: IDBRequest | null;
-  operation: () => Operation<unknown>;
+  operation: () => Outcome<unknown>;
 }
 
 /** Stands for the commit while it is carried out. */
@@ -122,14 +122,14 @@ export function requireActive(transaction: IDBTransaction): TransactionState {
 }
 
 /** "Asynchronously execute a request". */
-export function execute(transaction: IDBTransaction, source: object, operation: () => Operation<unknown>, request: IDBRequest = makeRequest(source, transaction)): IDBRequest {
+export function execute(transaction: IDBTransaction, source: object, operation: () => Outcome<unknown>, request: IDBRequest = makeRequest(source, transaction)): IDBRequest {
   transactionState(transaction).queue.push({ request, operation });
   schedule(transaction);
   return request;
 }
 
 /** Does something in its turn; a failure aborts the transaction. */
-export function executeSilently(transaction: IDBTransaction, operation: () => Operation<unknown>): void {
+export function executeSilently(transaction: IDBTransaction, operation: () => Outcome<unknown>): void {
   transactionState(transaction).queue.push({ request: null, operation });
   schedule(transaction);
 }
@@ -155,7 +155,7 @@ function proceed(transaction: IDBTransaction, state: TransactionState): void {
     return;
   }
   state.running = item;
-  carryOut(item.operation(), (error, result) => {
+  carryOut(item.operation, (error, result) => {
     state.running = null;
     // It was aborted while the host was at work, and the request has heard of it.
     if (state.lifecycle !== "finished") conclude(transaction, state, item, error, result);
@@ -176,7 +176,7 @@ function conclude(transaction: IDBTransaction, state: TransactionState, item: It
     goOn(transaction, state);
     return;
   }
-  // "Asynchronously execute a request", step 5.4: a script that has committed is not asked about errors any more.
+  // "Asynchronously execute a request", step 5.3: a script that has committed is not asked about errors any more.
   if (error !== null && state.lifecycle === "committing") {
     state.queue.unshift(item);
     abortTransaction(transaction, error);
@@ -200,7 +200,7 @@ function conclude(transaction: IDBTransaction, state: TransactionState, item: It
 function commit(transaction: IDBTransaction, state: TransactionState): void {
   state.lifecycle = "committing";
   state.running = COMMIT;
-  carryOut(ask(() => host.idbCommit(state.id)), (error) => {
+  carryOut(() => ask(() => host.idbCommit(state.id)), (error) => {
     state.running = null;
     // The data of the origin may have been cleared meanwhile.
     if ((state.lifecycle as string) === "finished") return;

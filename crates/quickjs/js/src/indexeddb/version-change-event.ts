@@ -1,4 +1,4 @@
-// IDBVersionChangeEvent (Indexed Database API 3.0, section 4.2).
+// IDBVersionChangeEvent (Indexed Database API 3.0, "Event interfaces").
 
 import { Event } from "../event.ts";
 import { defineInterface, requireArguments, toDictionary } from "../webidl.ts";

@@ -5,7 +5,7 @@ import { deserializeFromStorage, serializeForStorage } from "#clone";
 import { fail } from "./errors.ts";
 import { EVERYTHING } from "./key-range.ts";
 import { canInjectKey, compareKeys, extractIndexKeys, extractKey, injectKey, type Key, type KeyPath, keyToValue, requireKey } from "./keys.ts";
-import { ask, type Operation } from "./operation.ts";
+import { andThen, ask, type Outcome, repeat } from "./operation.ts";
 import { type Row, scan, type Source } from "./reading.ts";
 import type { IDBRequest } from "./request.ts";
 import type { IndexMeta, StoreMeta } from "./schema.ts";
@@ -33,7 +33,7 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
     if (keyPath !== null && keyArgument !== undefined) fail("DataError", `${what}: the object store has in-line keys, so no key can be given`);
     if (keyPath === null && !autoIncrement && keyArgument === undefined) fail("DataError", `${what}: the object store needs a key as argument 2`);
   }
-  let key = cursorKey ?? (keyArgument === undefined ? null : requireKey(keyArgument, what));
+  let key: Key | null = cursorKey ?? (keyArgument === undefined ? null : requireKey(keyArgument, what));
   let bytes = cloneBytes(transaction, value);
   if (keyPath !== null) {
     const clone = deserializeFromStorage(bytes);
@@ -51,20 +51,20 @@ export function store(transaction: IDBTransaction, meta: StoreMeta, source: obje
       fail("DataError", `${what}: a generated key cannot be put into the value`);
     }
   }
-  return execute(transaction, source, function* () {
-    let recordKey = key;
-    if (recordKey === null) {
-      const number = yield* ask(() => host.idbGenerateKey(state.id, meta.id));
-      recordKey = [`n${number}`];
+  const put = (recordKey: Key): Outcome<unknown> => {
+    const entries = meta.stored.size === 0 ? null : entriesOf(meta.stored, deserializeFromStorage(bytes));
+    return andThen(ask(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), bytes, entries, overwrite)), () => keyToValue(recordKey));
+  };
+  return execute(transaction, source, () => {
+    if (key !== null) return put(key);
+    return andThen(ask(() => host.idbGenerateKey(state.id, meta.id)), (number) => {
       if (keyPath !== null) {
         const clone = deserializeFromStorage(bytes);
         injectKey(clone, keyPath as string, number);
         bytes = serializeForStorage(clone);
       }
-    }
-    const entries = meta.stored.size === 0 ? null : entriesOf(meta.stored, deserializeFromStorage(bytes));
-    yield* ask(() => host.idbPut(state.id, meta.id, jsonStringify(recordKey), bytes, entries, overwrite));
-    return keyToValue(recordKey);
+      return put([`n${number}`]);
+    });
   });
 }
 
@@ -76,19 +76,26 @@ function entriesOf(indexes: Iterable<IndexMeta>, value: unknown): string {
 const BATCH = 200;
 
 /** Gives every record of a store its keys in a new index; ConstraintError if it is unique and they are not. */
-export function* fillIndex(source: Source, storeId: number, index: IndexMeta): Operation<void> {
+export function fillIndex(source: Source, storeId: number, index: IndexMeta): Outcome<void> {
   const { id } = transactionState(source.transaction);
-  let after: Key | null = null;
-  for (;;) {
-    const start: { key: Key; primaryKey: null; after: boolean } | null = after === null ? null : { key: after, primaryKey: null, after: true };
-    const rows: Row[] = yield* scan(source, { range: EVERYTHING, start, limit: BATCH, values: true });
-    for (const row of rows) {
-      const keys = extractIndexKeys(row.value, index.keyPath, index.multiEntry);
-      if (keys.length > 0) yield* ask(() => host.idbIndexRecord(id, storeId, jsonStringify(row.key), index.id, jsonStringify(keys)));
-      after = row.key;
-    }
-    if (rows.length < BATCH) return;
-  }
+  let rows: Row[] = [];
+  let next = 0;
+  const readOn = (after: Key | null): Outcome<boolean> => {
+    const start = after === null ? null : { key: after, primaryKey: null, after: true };
+    return andThen(scan(source, { range: EVERYTHING, start, limit: BATCH, values: true }), (found) => {
+      [rows, next] = [found, 0];
+      return rows.length > 0;
+    });
+  };
+  const indexNext = (): Outcome<boolean> => {
+    const row = rows[next];
+    if (row === undefined) return rows.length === BATCH ? readOn(rows[BATCH - 1]!.key) : false;
+    next += 1;
+    const keys = extractIndexKeys(row.value, index.keyPath, index.multiEntry);
+    if (keys.length === 0) return true;
+    return andThen(ask(() => host.idbIndexRecord(id, storeId, jsonStringify(row.key), index.id, jsonStringify(keys))), () => true);
+  };
+  return andThen(readOn(null), (goesOn) => (goesOn ? repeat(indexNext) : undefined));
 }
 
 /** A key path as the store keeps it. */
