@@ -89,7 +89,7 @@ pub struct RuntimeConfig {
     /// one that receives more fails. Each one waits earlier, as soon as `response_window_bytes` wait for the worker. Default:
     /// 33,554,432 (32 MiB).
     pub connections_received_bytes_max: usize,
-    /// What all WebSockets of one worker may have to send; the one with which it sends more fails. Default: 16,777,216 (16 MiB).
+    /// What all WebSockets of one worker may have to send, 128 bytes more for each message; the one with which it sends more fails. Default: 16,777,216 (16 MiB).
     pub connections_sending_bytes_max: usize,
     /// How long a server may take to answer the goodbye of a WebSocket. Default: 5,000 (5 s).
     pub connection_close_ms_max: u64,

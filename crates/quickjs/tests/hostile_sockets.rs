@@ -174,6 +174,20 @@ fn what_a_deaf_server_does_not_take_is_limited() {
     assert!(scene.complaint().contains("connections_sending_bytes_max"), "{}", scene.complaint());
 }
 
+#[test] // the same with messages that have no bytes
+fn empty_messages_take_room_as_well() {
+    let mut limits = RuntimeConfig::default();
+    limits.connections_sending_bytes_max = 20_000_000;
+    let scene = Scene::new(limits);
+    // What the sockets' own buffers do not take stands before the empty ones.
+    let code = "
+        const s = new WebSocket('PEER/deaf'); await next(s, 'open'); const end = ended(s); let sent = 0;
+        s.send('x'.repeat(16_000_000));
+        while (s.readyState === 1 && sent < 100_000) { s.send(''); sent += 1; }
+        return sent + ' ' + await end";
+    assert_eq!(scene.attack(code), "31250 false,1006");
+}
+
 #[test] // handshakes and goodbyes that never end
 fn a_server_that_never_answers_runs_into_the_time_limits() {
     let mut limits = RuntimeConfig::default();

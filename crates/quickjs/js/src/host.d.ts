@@ -87,7 +87,7 @@ interface Host {
   // -- WebSockets ------------------------------------------------------------------------------------------------------------
   /** Opens a connection; `url` is absolute, ws or wss; protocols: array of subprotocols. The `socket…` hooks tell what becomes of it. */
   socketOpen(id: number, url: string, protocols: Json): void;
-  /** Each gives the bytes of the message, negative if there was no room for them: then the connection has failed. */
+  /** Each gives the bytes of the message; negative, and one less, if there was no room for them: then the connection has failed. */
   socketSendText(id: number, text: string): number;
   socketSendBytes(id: number, bytes: Uint8Array): number;
   /** Says goodbye when what was sent before is gone, or gives up a connection that is not open yet. */

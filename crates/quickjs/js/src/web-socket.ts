@@ -143,9 +143,13 @@ export class WebSocket extends EventTarget {
       return;
     }
     const queued = typeof content === "string" ? host.socketSendText(this.#id, content) : host.socketSendBytes(this.#id, content);
-    this.#bufferedAmount += Math.abs(queued);
+    if (queued >= 0) {
+      this.#bufferedAmount += queued;
+      return;
+    }
     // "Flag the WebSocket as full": the connection has failed, and its end follows.
-    if (queued < 0) this.#readyState = CLOSING;
+    this.#bufferedAmount -= queued + 1;
+    this.#readyState = CLOSING;
   }
 }
 defineInterface(WebSocket, "WebSocket", { CONNECTING, OPEN, CLOSING, CLOSED });

@@ -122,7 +122,8 @@ impl Sockets {
     pub(crate) fn send(&mut self, id: u32, content: Content, bytes_max: usize) -> Sending {
         let bytes = content.len();
         let Some(connection) = self.open.get(&id) else { return Sending::Queued(bytes) };
-        if self.sending.bytes().saturating_add(bytes) > bytes_max {
+        let waiting = content.waiting_bytes();
+        if self.sending.bytes().saturating_add(waiting) > bytes_max {
             let limit = format!(
                 "more than {bytes_max} bytes wait to be sent, the limit `connections_sending_bytes_max`"
             );
@@ -130,7 +131,7 @@ impl Sockets {
             return Sending::Full(bytes);
         }
         // A connection that is over counts nothing as sent, and tells so itself.
-        let _ = connection.commands.send(Command::Send(content, self.sending.weigh(bytes)));
+        let _ = connection.commands.send(Command::Send(content, self.sending.weigh(waiting)));
         Sending::Queued(bytes)
     }
 

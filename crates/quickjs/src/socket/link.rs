@@ -21,7 +21,15 @@ impl Content {
             Content::Binary(bytes) => bytes.len(),
         }
     }
+
+    /// What it takes while it waits: empty messages take something too.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.len() + MESSAGE_BYTES
+    }
 }
+
+/// What a message takes beside its content.
+const MESSAGE_BYTES: usize = 128;
 
 /// What a connection tells its worker.
 pub(crate) enum Notice {
@@ -129,7 +137,7 @@ impl Link {
     pub(super) fn message(&self, content: Content, weight: Weight) {
         self.change(|inner| {
             if !inner.over && !inner.deaf {
-                inner.bytes += content.len();
+                inner.bytes += content.waiting_bytes();
                 inner.notices.push_back((Notice::Message(content), Some(weight)));
             }
         });
@@ -186,7 +194,7 @@ impl Link {
         } else {
             let next = inner.notices.pop_front();
             if let Some((Notice::Message(content), _)) = &next {
-                inner.bytes -= content.len();
+                inner.bytes -= content.waiting_bytes();
             }
             next.map(|(notice, _)| notice)
         };
@@ -245,5 +253,32 @@ impl LinkBreaker {
             link.inner().broken = true;
             link.changed.notify_waiters();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::Meter;
+    use futures_util::FutureExt;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test] // back-pressure counts messages, not only their bytes
+    fn empty_messages_fill_the_window_too() {
+        let knocks = Arc::new(AtomicUsize::new(0));
+        let heard = knocks.clone();
+        let link = Link::new(10 * MESSAGE_BYTES, move || drop(heard.fetch_add(1, Ordering::AcqRel)));
+        let push = || link.message(Content::Binary(Bytes::new()), Meter::default().weigh(0));
+        (0..9).for_each(|_| push());
+        assert!(link.room().now_or_never().is_some());
+        push();
+        assert!(link.room().now_or_never().is_none());
+        assert_eq!(knocks.load(Ordering::Acquire), 1, "one task at a time tells of them");
+        assert!(matches!(link.next(), Some(Notice::Message(_))));
+        assert_eq!(knocks.load(Ordering::Acquire), 2);
+        assert!(link.room().now_or_never().is_some());
+        push();
+        link.stop_listening();
+        assert!(link.room().now_or_never().is_some() && link.next().is_none());
     }
 }

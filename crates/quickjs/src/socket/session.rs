@@ -192,7 +192,7 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
             None => return Err(Error::ConnectionClosed),
         };
         unfinished.message();
-        let weight = received.weigh(content.len());
+        let weight = received.weigh(content.waiting_bytes());
         link.message(content, weight);
     };
     // Sends the answer to the goodbye; then it is the server who ends the connection.

@@ -34,12 +34,12 @@ pub(super) fn install(host: &HostObject<'_>, realm: &Rc<Realm>) -> Result<()> {
     })
 }
 
-/// The bytes that wait now; negative if there was no room for them.
+/// The bytes that wait now; negative, and one less, if there was no room for them.
 fn send(realm: &Realm, id: u32, content: Content) -> Reply {
     let bytes_max = realm.shared.config.connections_sending_bytes_max;
     let sending = realm.sockets.borrow_mut().send(id, content, bytes_max);
     Reply::ok(Answer::Number(match sending {
         Sending::Queued(bytes) => bytes as f64,
-        Sending::Full(bytes) => -(bytes as f64),
+        Sending::Full(bytes) => -1.0 - bytes as f64,
     }))
 }
