@@ -267,7 +267,9 @@ mod tests {
     fn empty_messages_fill_the_window_too() {
         let knocks = Arc::new(AtomicUsize::new(0));
         let heard = knocks.clone();
-        let link = Link::new(10 * MESSAGE_BYTES, move || drop(heard.fetch_add(1, Ordering::AcqRel)));
+        let link = Link::new(10 * MESSAGE_BYTES, move || {
+            heard.fetch_add(1, Ordering::AcqRel);
+        });
         let push = || link.message(Content::Binary(Bytes::new()), Meter::default().weigh(0));
         (0..9).for_each(|_| push());
         assert!(link.room().now_or_never().is_some());
