@@ -80,15 +80,25 @@ pub struct RuntimeConfig {
     pub cookies_per_domain_max: usize,
     /// Name and value of a cookie together; larger ones are ignored. Default: 4,096.
     pub cookie_bytes_max: usize,
-    /// Largest message that a WebSocket may receive, and largest event of an EventSource, in characters. Beyond it the
+    /// WebSockets that one worker may have at one time; further ones fail. Default: 64.
+    pub connections_max: usize,
+    /// Largest message that a WebSocket may receive, and largest event of an EventSource (in characters). Beyond it the
     /// connection fails. Default: 16,777,216 (16 MiB).
     pub connection_message_bytes_max: usize,
+    /// What all WebSockets of one worker may have received and not handed to it, parts of unfinished messages included; the
+    /// one that receives more fails. Each one waits earlier, as soon as `response_window_bytes` wait for the worker. Default:
+    /// 33,554,432 (32 MiB).
+    pub connections_received_bytes_max: usize,
+    /// What all WebSockets of one worker may have to send, 128 bytes more for each message; the one with which it sends more fails. Default: 16,777,216 (16 MiB).
+    pub connections_sending_bytes_max: usize,
+    /// How long a server may take to answer the goodbye of a WebSocket. Default: 5,000 (5 s).
+    pub connection_close_ms_max: u64,
     /// Whether workers of public sites may reach the local network and this machine. Default: no.
     pub private_network: PrivateNetwork,
     /// Certificates (DER) of authorities that are trusted beside the system's, for servers of an own network or of tests. Default:
     /// none.
     pub extra_root_certificates: Vec<Vec<u8>>,
-    /// Longest wait for a connection. Default: 30,000 (30 s).
+    /// Longest wait for a connection; of a WebSocket, also for its handshake. Default: 30,000 (30 s).
     pub connect_timeout_ms: u64,
     /// Longest silence of a server. Default: 60,000 (1 min).
     pub response_idle_timeout_ms: u64,
@@ -184,7 +194,11 @@ impl Default for RuntimeConfig {
             cookies_max: 3_000,
             cookies_per_domain_max: 180,
             cookie_bytes_max: 4_096,
+            connections_max: 64,
             connection_message_bytes_max: 16 * MIB,
+            connections_received_bytes_max: 32 * MIB,
+            connections_sending_bytes_max: 16 * MIB,
+            connection_close_ms_max: 5_000,
             private_network: PrivateNetwork::Refuse,
             extra_root_certificates: Vec::new(),
             connect_timeout_ms: 30_000,

@@ -40,6 +40,7 @@ mod ports;
 mod runtime;
 mod script;
 mod shared;
+mod socket;
 mod storage;
 mod virtual_time;
 
@@ -63,5 +64,6 @@ pub use notifications::{
 };
 pub use ports::{PORTS_PER_HOLDER_MAX, PortHolder, PortId, PortNotice, PostedMessage, TransferredPort};
 pub use runtime::Runtime;
+pub use socket::{SocketRequest, SocketSink};
 pub use storage::{OriginStorage, RuntimeStorage, StorageError, StoredCache, StoredDatabase};
 pub use virtual_time::VirtualTime;

@@ -32,6 +32,8 @@ fn large_parts_are_read_when_they_are_first_named() {
         ("Cache", 8_000),
         ("PerformanceObserver", 5_000),
         ("Notification", 5_000),
+        ("WebSocket", 3_000),
+        ("EventSource", 3_000),
     ] {
         let grown = growth(&format!("typeof {name}"));
         assert!(

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use support::{Server, World, clone_of, wait};
+use support::{Peer, Server, World, clone_of, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -271,4 +271,30 @@ fn a_worker_of_a_secure_site_speaks_to_nobody_in_the_open() {
     let said = world.ask(worker, world.server.url("/none").as_str());
     assert!(said.starts_with("TypeError: ") && said.contains("Access-Control-Allow-Origin"), "{said}");
     assert_eq!(world.server.requests("/none").len(), 1, "the request was made");
+}
+
+/// Opens the address of a message, and prints what comes back over it, or how it ended.
+const SOCKET_WORKER: &str = "onmessage = (event) => event.waitUntil(new Promise((done) => {
+    const socket = new WebSocket(event.data);
+    socket.onopen = () => socket.send('over TLS');
+    socket.onmessage = (message) => { console.log(message.origin === event.data.slice(0, -5) ? message.data : message.origin); socket.close(); };
+    socket.onclose = done;
+}));";
+
+#[test] // WebSockets, 2.2: "wss" is TLS, and its certificates are those of fetches
+fn web_sockets_trust_what_fetches_trust() {
+    let authority = Authority::new();
+    let peer = Peer::start_secure(authority.certify("localhost", false, &[b"http/1.1"]));
+    let address = format!("wss://localhost:{}/echo", peer.port());
+    let answer = |trusted: Vec<Vec<u8>>| {
+        let mut limits = RuntimeConfig::default();
+        limits.extra_root_certificates = trusted;
+        let world = World::with(Server::with_worker(SOCKET_WORKER), limits, Config::default());
+        let (_, worker) = world.activate("sw.js");
+        world.ask(worker, &address)
+    };
+    assert_eq!(answer(vec![authority.der]), "over TLS");
+    let refused = answer(Vec::new());
+    assert!(refused.contains("no TLS connection") && refused.contains("certificate"), "{refused}");
+    assert_eq!(peer.seen.all().iter().filter(|entry| entry.starts_with("open")).count(), 1);
 }

@@ -5,16 +5,22 @@
 
 use super::cookies::Cookies;
 use super::host_check::OwnHosts;
-use super::upstream::Upstreams;
+use super::upstream::{UpstreamError, Upstreams};
 use axum::body::Body;
 use axum::http::header::{COOKIE, HOST, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use futures_util::StreamExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use std::sync::Arc;
+use tokio::io::DuplexStream;
 use tokio::runtime::Handle;
 use wakeworker::network::OfflineSwitch;
 use wakeworker_quickjs::{
-    AbortHandle, FetchRequest, Fetcher, HttpFetcher, RequestBody, ResponseHead, ResponseSink,
+    AbortHandle, FetchRequest, Fetcher, HttpFetcher, RequestBody, ResponseHead, ResponseSink, SocketRequest,
+    SocketSink,
 };
 
 /// The gateway's transport for workers.
@@ -36,7 +42,7 @@ pub(crate) struct GatewayFetcher {
 impl Fetcher for GatewayFetcher {
     fn fetch(&self, request: FetchRequest, sink: ResponseSink) -> AbortHandle {
         if self.offline.is_offline_forced() {
-            sink.error("there is no network (`wakeworker offline on`)".into());
+            sink.error(FORCED_OFFLINE.to_owned());
             return AbortHandle::ended();
         }
         let origin = request.url.origin().ascii_serialization();
@@ -56,6 +62,56 @@ impl Fetcher for GatewayFetcher {
         let cookies = credentials.then(|| (Arc::clone(&self.cookies), origin));
         let task = self.tasks.spawn(exchange(upstreams, outgoing, cookies, sink));
         AbortHandle::new(move || task.abort())
+    }
+
+    fn connect(&self, request: SocketRequest, sink: SocketSink) -> AbortHandle {
+        if self.offline.is_offline_forced() {
+            sink.error(FORCED_OFFLINE.to_owned());
+            return AbortHandle::ended();
+        }
+        let origin = request.url.origin().ascii_serialization();
+        if !self.hosts.is_own(&origin) {
+            return self.network.connect(request, sink);
+        }
+        let door =
+            Door { upstreams: Arc::clone(&self.upstreams), cookies: Arc::clone(&self.cookies), origin };
+        let task = self.tasks.spawn(async move {
+            let (near, far) = tokio::io::duplex(DOOR_BYTES);
+            tokio::join!(sink.serve(near), door.open(far));
+        });
+        AbortHandle::new(move || task.abort())
+    }
+}
+
+const FORCED_OFFLINE: &str = "there is no network (`wakeworker offline on`)";
+
+/// What may be on its way between a worker's WebSocket and the gateway.
+const DOOR_BYTES: usize = 64 * 1024;
+
+/// Where the gateway answers the WebSockets of its own workers, in memory, as it answers those of browsers on its port.
+#[derive(Clone)]
+struct Door {
+    upstreams: Arc<Upstreams>,
+    cookies: Arc<Cookies>,
+    origin: String,
+}
+
+impl Door {
+    async fn open(self, stream: DuplexStream) {
+        let service = service_fn(move |request: Request<Incoming>| self.clone().answer(request));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        // How it ends is what the other end of it tells the worker.
+        let _ = connection.with_upgrades().await;
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, UpstreamError> {
+        let mut request = request.map(Body::new);
+        if let Some(cookies) = self.cookies.merged(&self.origin, request.headers().get(COOKIE)) {
+            request.headers_mut().insert(COOKIE, cookies);
+        }
+        let response = self.upstreams.send(request).await?;
+        self.cookies.received(&self.origin, response.headers().get_all(SET_COOKIE).iter());
+        Ok(response)
     }
 }
 

@@ -84,6 +84,15 @@ interface Host {
   /** Gives a fetch up, or any body of the host. */
   fetchAbort(id: number): void;
 
+  // -- WebSockets ------------------------------------------------------------------------------------------------------------
+  /** Opens a connection; `url` is absolute, ws or wss; protocols: array of subprotocols. The `socket…` hooks tell what becomes of it. */
+  socketOpen(id: number, url: string, protocols: Json): void;
+  /** Each gives the bytes of the message; negative, and one less, if there was no room for them: then the connection has failed. */
+  socketSendText(id: number, text: string): number;
+  socketSendBytes(id: number, bytes: Uint8Array): number;
+  /** Says goodbye when what was sent before is gone, or gives up a connection that is not open yet. */
+  socketClose(id: number, code: number | null, reason: string): void;
+
   // -- bodies in parts -------------------------------------------------------------------------------------------------------
   /** The next part; null at the end; false if there is none yet: `hooks.bodyReadable` follows. Throws if the body broke off. */
   bodyPull(id: number): ArrayBuffer | null | false;
@@ -243,6 +252,12 @@ interface Hooks {
   fetchFailed(id: number, message: string): void; // before the head only
   /** A body that was handed on has come to its end. */
   fetchOver(id: number): void;
+  socketOpened(id: number, protocol: string): void;
+  socketMessage(id: number, data: string | ArrayBuffer): void;
+  /** So many bytes of messages are on their way to the server. */
+  socketSent(id: number, bytes: number): void;
+  /** The last hook of a connection. */
+  socketClosed(id: number, clean: boolean, failed: boolean, code: number, reason: string): void;
   bodyReadable(id: number): void;
   /** There is room for more; or, with `wanted` false, nobody reads any more. */
   bodyWritable(id: number, wanted: boolean): void;

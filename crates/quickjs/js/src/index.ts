@@ -98,6 +98,8 @@ exposeLazily("URLPattern", () => (require("./url-pattern.ts") as typeof import("
 const messaging = (): typeof import("./messaging.ts") => require("./messaging.ts") as typeof import("./messaging.ts");
 for (const name of ["BroadcastChannel", "MessageChannel", "MessagePort"] as const) exposeLazily(name, () => messaging()[name]);
 exposeLazily("EventSource", () => (require("./event-source.ts") as typeof import("./event-source.ts")).EventSource);
+const sockets = (): typeof import("./web-socket.ts") => require("./web-socket.ts") as typeof import("./web-socket.ts");
+for (const name of ["CloseEvent", "WebSocket"] as const) exposeLazily(name, () => sockets()[name]);
 const notifications = (): typeof import("./notifications.ts") => require("./notifications.ts") as typeof import("./notifications.ts");
 for (const name of ["Notification", "NotificationEvent"] as const) exposeLazily(name, () => notifications()[name]);
 const push = (): typeof import("./push.ts") => require("./push.ts") as typeof import("./push.ts");
@@ -127,6 +129,10 @@ host.connect({
   fetchOver: runHook(fetching.fetchOver),
   bodyReadable: runHook(hostBody.bodyReadable),
   bodyWritable: runHook(hostBody.bodyWritable),
+  socketOpened: runHook((id, protocol) => sockets().socketOpened(id, protocol)),
+  socketMessage: runHook((id, data) => sockets().socketMessage(id, data)),
+  socketSent: runHook((id, bytes) => sockets().socketSent(id, bytes)),
+  socketClosed: runHook((id, clean, failed, code, reason) => sockets().socketClosed(id, clean, failed, code, reason)),
   fetchEventAborted: runHook(extendable.fetchEventAborted),
   listenedTypes: () => jsonStringify(eventTarget.listenedTypes(globalThis)),
   dispatch: runHook(extendable.dispatchFunctionalEvent),

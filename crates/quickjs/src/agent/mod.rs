@@ -8,6 +8,7 @@ mod limits;
 mod modules;
 mod open_work;
 mod realm;
+mod sockets;
 mod task;
 mod thread;
 mod timers;

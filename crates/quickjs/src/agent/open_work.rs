@@ -4,9 +4,10 @@ use super::lock;
 use super::task::{EventOutcome, OpenEvent};
 use crate::body::Breaker;
 use crate::fetch_event::OpenAnswer;
+use crate::socket::LinkBreaker;
 use std::sync::Mutex;
 
-/// The events, answers to pages and written bodies of one run that may be unfinished.
+/// The events, answers to pages, written bodies and connections of one run that may be unfinished.
 #[derive(Default)]
 pub(crate) struct OpenWork(Mutex<Inner>);
 
@@ -15,6 +16,7 @@ struct Inner {
     events: Vec<OpenEvent>,
     answers: Vec<OpenAnswer>,
     bodies: Vec<Breaker>,
+    connections: Vec<LinkBreaker>,
 }
 
 impl OpenWork {
@@ -33,6 +35,11 @@ impl OpenWork {
         add(&mut lock(&self.0).bodies, body, Breaker::is_open);
     }
 
+    /// The script has this WebSocket.
+    pub(super) fn add_connection(&self, connection: LinkBreaker) {
+        add(&mut lock(&self.0).connections, connection, LinkBreaker::is_open);
+    }
+
     /// Ends everything that is unfinished.
     pub(super) fn end(&self, reason: &str) {
         let inner = std::mem::take(&mut *lock(&self.0));
@@ -44,6 +51,9 @@ impl OpenWork {
         }
         for body in inner.bodies {
             body.fail(reason.to_owned());
+        }
+        for connection in inner.connections {
+            connection.break_off();
         }
     }
 }

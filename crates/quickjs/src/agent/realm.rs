@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::limits::Watch;
+use super::sockets::Sockets;
 use super::task::{EventDone, HostError, Task};
 use super::timers::Timers;
 use super::traffic::Traffic;
@@ -29,6 +30,7 @@ pub(crate) struct Realm {
     pub(crate) started: Moment,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) traffic: RefCell<Traffic>,
+    pub(crate) sockets: RefCell<Sockets>,
     pub(crate) decoders: RefCell<HashMap<u32, super::host::Decoder>>,
     pub(crate) codecs: RefCell<HashMap<u32, super::host::Codec>>,
     pub(crate) events: RefCell<HashMap<u32, RunningEvent>>,
@@ -101,6 +103,7 @@ impl Realm {
             started: shared.time.now(),
             timers: RefCell::default(),
             traffic: RefCell::new(Traffic::new(run.clone())),
+            sockets: RefCell::new(Sockets::new(run.clone())),
             decoders: RefCell::default(),
             codecs: RefCell::default(),
             events: RefCell::default(),
@@ -190,6 +193,7 @@ impl Realm {
         self.events.borrow().is_empty()
             && self.operations.get() == 0
             && !self.traffic.borrow().is_busy()
+            && !self.sockets.borrow().is_busy()
             && self.timers.borrow().len() == 0
             && self.run.queue.is_empty()
     }

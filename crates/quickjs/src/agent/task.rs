@@ -33,6 +33,8 @@ pub(crate) enum Task {
     BodyReadable(u32),
     /// A body that the script writes has room, or lost its reader.
     BodyWritable(u32),
+    /// A WebSocket has something to tell.
+    Socket(u32),
     /// The page does not want the answer to its request any more.
     FetchEventAborted(FetchResponder),
     /// What happened to a database, as JSON.

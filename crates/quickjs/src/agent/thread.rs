@@ -13,6 +13,7 @@ use super::{Run, StartError, Started, Worker, lock};
 use crate::WorkerType;
 use crate::script::{LimitedAllocator, Script, describe_exception, layer, new_buffer, run as run_bytecode};
 use crate::shared::Shared;
+use crate::socket::{Content, Notice};
 use rquickjs::{Context, Ctx, Error, Function, Object, Persistent, Runtime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -129,6 +130,7 @@ fn life(
         }
     }
     realm.traffic.borrow_mut().clear();
+    realm.sockets.borrow_mut().clear();
     realm.responders.borrow_mut().clear();
     ended
 }
@@ -408,6 +410,7 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
                 Written::Unwanted | Written::TooLarge => hooks.get("bodyWritable")?.call((id, false)),
             }
         }
+        Task::Socket(id) => tell_socket(realm, hooks, ctx, id),
         Task::FetchEventAborted(responder) => {
             let event =
                 realm.responders.borrow().iter().find(|(_, own)| own.is(&responder)).map(|(id, _)| *id);
@@ -447,6 +450,29 @@ fn deliver<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>, hooks: &Hooks<'js>, task: Tas
         Task::PortClosed(port) => hooks.get("portClosed")?.call((port.0,)),
         Task::Broadcast { name, data } => hooks.get("broadcast")?.call((name, data)),
         Task::WebMessage(json) => hooks.get("webMessage")?.call((json,)),
+    }
+}
+
+/// Tells the script the next thing that happened to one of its WebSockets.
+fn tell_socket<'js>(realm: &Realm, hooks: &Hooks<'js>, ctx: &Ctx<'js>, id: u32) -> Result<(), Error> {
+    let next = realm.sockets.borrow_mut().next(id);
+    match next {
+        None => Ok(()),
+        Some((Notice::Opened(protocol), _)) => hooks.get("socketOpened")?.call((id, protocol)),
+        Some((Notice::Message(Content::Text(text)), _)) => {
+            hooks.get("socketMessage")?.call((id, text.as_str()))
+        }
+        Some((Notice::Message(Content::Binary(bytes)), _)) => {
+            hooks.get("socketMessage")?.call((id, new_buffer(ctx, &bytes)?))
+        }
+        Some((Notice::Sent(bytes), _)) => hooks.get("socketSent")?.call((id, bytes as f64)),
+        Some((Notice::Closed(ending), url)) => {
+            if let Some(problem) = &ending.problem {
+                realm.console.print(ConsoleLevel::Error, format!("WebSocket: {url}: {problem}"));
+            }
+            let failed = ending.problem.is_some();
+            hooks.get("socketClosed")?.call((id, ending.clean, failed, ending.code, ending.reason))
+        }
     }
 }
 

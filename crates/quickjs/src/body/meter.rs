@@ -19,11 +19,11 @@ impl Meter {
         Weight { meter: self.clone(), bytes }
     }
 
-    pub(super) fn add(&self, bytes: usize) {
+    pub(crate) fn add(&self, bytes: usize) {
         self.0.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    pub(super) fn subtract(&self, bytes: usize) {
+    pub(crate) fn subtract(&self, bytes: usize) {
         self.0.fetch_sub(bytes, Ordering::AcqRel);
     }
 }

@@ -1,8 +1,9 @@
 //! The default transport: HTTP/1.1 and HTTP/2 over TCP and TLS.
 
+use super::connection::connect;
 use super::{AbortHandle, AddressSpace, FetchRequest, Fetcher, ResponseHead, ResponseSink, is_localhost};
 use crate::body::RequestBody;
-use crate::{OpenError, RuntimeConfig};
+use crate::{OpenError, RuntimeConfig, SocketRequest, SocketSink};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
 use rustls::pki_types::CertificateDer;
@@ -30,6 +31,8 @@ struct Io {
     handle: Handle,
     /// One for each reach, so that a connection to a private address is never used for a site that may not have it.
     clients: [reqwest::Client; 3],
+    /// For connections that are not the clients'.
+    tls: Arc<rustls::ClientConfig>,
     // Dropping the sender ends the I/O thread.
     _stop: tokio::sync::oneshot::Sender<()>,
 }
@@ -77,6 +80,29 @@ impl Fetcher for HttpFetcher {
         let task = io.handle.spawn(exchange(client.clone(), request, sink)).abort_handle();
         AbortHandle::new(move || task.abort())
     }
+
+    fn connect(&self, request: SocketRequest, sink: SocketSink) -> AbortHandle {
+        let io = match self.io() {
+            Ok(io) => io,
+            Err(message) => {
+                sink.error(message);
+                return AbortHandle::ended();
+            }
+        };
+        let (tls, limit) = (io.tls.clone(), self.limits.connect_timeout);
+        let task = io.handle.spawn(async move {
+            match tokio::time::timeout(limit, connect(&request, tls)).await {
+                Ok(Ok(stream)) => sink.serve(stream).await,
+                Ok(Err(message)) => sink.error(message),
+                Err(_) => sink.error(format!(
+                    "there was no connection within {} ms, the limit `connect_timeout_ms`",
+                    limit.as_millis()
+                )),
+            }
+        });
+        let task = task.abort_handle();
+        AbortHandle::new(move || task.abort())
+    }
 }
 
 impl std::fmt::Debug for HttpFetcher {
@@ -99,11 +125,13 @@ fn start_io(limits: Limits, extra_roots: &[Vec<u8>]) -> Result<Io, String> {
             let _ = runtime.block_on(stopped);
         })
         .map_err(|error| format!("the network thread cannot be started: {error}"))?;
-    let tls = tls(extra_roots)?;
+    let mut tls = tls(extra_roots)?;
     let client = |reach| client(limits, tls.clone(), reach);
     let clients =
         [client(AddressSpace::Loopback)?, client(AddressSpace::Private)?, client(AddressSpace::Public)?];
-    Ok(Io { clients, handle, _stop: stop })
+    // Upgrades to WebSocket exist in HTTP/1 only.
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Io { clients, tls: Arc::new(tls), handle, _stop: stop })
 }
 
 /// How long an unused connection is kept: less than a worker that has nothing to do, so that a timer for it never wakes
@@ -249,9 +277,6 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Resolves `*.localhost` to loopback itself, which is what makes those names trustworthy (section 7.5 of the
-/// requirements); asks the system for the rest. Addresses that are more private than the site may reach are left out: a
-/// name of the public network that stands for one of them is an attack (DNS rebinding).
 struct Resolver {
     reach: AddressSpace,
 }
@@ -260,24 +285,36 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.reach;
         Box::pin(async move {
-            if is_localhost(name.as_str()) && reach == AddressSpace::Loopback {
-                let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-                return Ok(Box::new(both.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs);
-            }
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let (allowed, refused): (Vec<_>, Vec<_>) =
-                found.into_iter().partition(|address| AddressSpace::of(address.ip()) >= reach);
-            if let (true, Some(address)) = (allowed.is_empty(), refused.first()) {
-                let space = AddressSpace::of(address.ip()).text();
-                return Err(format!(
-                    "`{}` is an address of {space}, which this site may not reach (`RuntimeConfig::private_network`)",
-                    name.as_str()
-                )
-                .into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            let found = addresses(name.as_str(), reach).await?;
+            Ok(Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
         })
     }
+}
+
+/// Resolves `*.localhost` to loopback itself, which is what makes those names trustworthy (section 7.5 of the
+/// requirements); asks the system for the rest. Addresses that are more private than the site may reach are left out: a
+/// name of the public network that stands for one of them is an attack (DNS rebinding).
+pub(super) async fn addresses(name: &str, reach: AddressSpace) -> Result<Vec<IpAddr>, String> {
+    if is_localhost(name) && reach == AddressSpace::Loopback {
+        return Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+    }
+    let found = tokio::net::lookup_host((name, 0))
+        .await
+        .map_err(|error| format!("no address of `{name}` can be found: {error}"))?;
+    let (allowed, refused): (Vec<_>, Vec<_>) =
+        found.map(|address| address.ip()).partition(|ip| AddressSpace::of(*ip) >= reach);
+    match refused.first() {
+        Some(address) if allowed.is_empty() => Err(out_of_reach(name, AddressSpace::of(*address))),
+        _ => Ok(allowed),
+    }
+}
+
+/// Why an address is not asked.
+pub(super) fn out_of_reach(name: &str, space: AddressSpace) -> String {
+    let space = space.text();
+    format!(
+        "`{name}` is an address of {space}, which this site may not reach (`RuntimeConfig::private_network`)"
+    )
 }
 
 const _: fn() = || {

@@ -3,6 +3,7 @@
 mod address_space;
 mod answer;
 mod collect;
+mod connection;
 mod cors;
 mod http;
 mod integrity;
@@ -27,9 +28,10 @@ pub(crate) use preflight_cache::{PreflightCache, Question};
 pub(crate) use process::{FetchAbort, FetchHandle, FetchReader, FetchRules, FilteredHead, start};
 pub(crate) use referrer::ReferrerPolicy;
 pub(crate) use sink::SinkTarget;
-pub(crate) use site::is_public_suffix;
+pub(crate) use site::{is_public_suffix, is_same_site, relation as site_relation};
 
 use crate::body::RequestBody;
+use crate::{SocketRequest, SocketSink};
 use url::Url;
 
 /// One HTTP exchange: no redirect is followed, no policy applied. That is done above, for every transport alike; only
@@ -58,6 +60,13 @@ pub trait Fetcher: Send + Sync {
     /// Starts an exchange and returns at once. The answer goes to `sink`, from any thread, also before this returns.
     /// Dropping or using the handle aborts the exchange.
     fn fetch(&self, request: FetchRequest, sink: ResponseSink) -> AbortHandle;
+
+    /// Makes a connection for a WebSocket and has it served by `sink`. Returns at once; dropping or using the handle ends the
+    /// connection. A transport without this has no WebSockets: every one fails, and its worker hears why on its console.
+    fn connect(&self, _request: SocketRequest, sink: SocketSink) -> AbortHandle {
+        sink.error("the host's transport has no WebSockets (`Fetcher::connect`)".to_owned());
+        AbortHandle::ended()
+    }
 }
 
 /// Whether a URL's origin is potentially trustworthy (R146; section 7.5 of the requirements): https, or a loopback host.

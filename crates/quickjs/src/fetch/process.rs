@@ -31,6 +31,33 @@ pub(crate) struct FetchRules {
     pub(crate) online: AtomicBool,
 }
 
+impl FetchRules {
+    /// Why a URL is not asked at all for a site.
+    pub(crate) fn refusal(&self, origin: &str, url: &Url) -> Result<(), String> {
+        if !self.online.load(Ordering::Acquire) {
+            return Err("there is no network".to_owned());
+        }
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!("the scheme `{}:` is not supported", url.scheme()));
+        }
+        // R146: workers are secure contexts, so plain http is mixed content unless it stays on this machine.
+        if !is_potentially_trustworthy(url) {
+            return Err("plain http is refused in a service worker; use https".to_owned());
+        }
+        if local::is_bad_port(url) {
+            let port = url.port().unwrap_or_default();
+            return Err(format!(
+                "port {port} is blocked, because another protocol than HTTP is spoken there"
+            ));
+        }
+        let reach = self.private_network.reach(origin, url);
+        match AddressSpace::of_url(url).filter(|space| *space < reach) {
+            Some(space) => Err(refused_space(origin, space)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The head for the JavaScript layer, which hides from the script what the opaque kinds hide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FilteredHead {
@@ -221,26 +248,7 @@ impl Process {
 
     fn refusal(&self, state: &State) -> Result<(), String> {
         let order = &state.order;
-        if !self.rules.online.load(Ordering::Acquire) {
-            return Err("there is no network".to_owned());
-        }
-        if !matches!(order.url.scheme(), "http" | "https") {
-            return Err(format!("the scheme `{}:` is not supported", order.url.scheme()));
-        }
-        // R146: workers are secure contexts, so plain http is mixed content unless it stays on this machine.
-        if !is_potentially_trustworthy(&order.url) {
-            return Err("plain http is refused in a service worker; use https".to_owned());
-        }
-        if local::is_bad_port(&order.url) {
-            let port = order.url.port().unwrap_or_default();
-            return Err(format!(
-                "port {port} is blocked, because another protocol than HTTP is spoken there"
-            ));
-        }
-        let reach = self.rules.private_network.reach(&order.origin, &order.url);
-        if let Some(space) = AddressSpace::of_url(&order.url).filter(|space| *space < reach) {
-            return Err(refused_space(&order.origin, space));
-        }
+        self.rules.refusal(&order.origin, &order.url)?;
         let cross = order.url.origin().ascii_serialization() != order.origin;
         match order.mode {
             Mode::SameOrigin if cross => {

@@ -143,6 +143,11 @@ impl AbortHandle {
         AbortHandle(Some(Box::new(abort)))
     }
 
+    /// Lets go of the exchange, which goes on.
+    pub(crate) fn release(mut self) {
+        self.0 = None;
+    }
+
     /// A handle for an exchange that has ended already.
     pub fn ended() -> AbortHandle {
         AbortHandle(None)

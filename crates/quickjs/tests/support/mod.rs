@@ -3,9 +3,11 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 pub(crate) mod npm;
+mod peer;
 mod server;
 pub(crate) mod workbox;
 
+pub(crate) use peer::Peer;
 pub(crate) use server::{Answer, Request, Server};
 
 use base64::Engine as _;

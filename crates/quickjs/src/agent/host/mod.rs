@@ -14,6 +14,7 @@ mod locks;
 mod notifications;
 mod ports;
 mod registration;
+mod sockets;
 mod sync;
 mod text;
 mod url;
@@ -43,6 +44,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, realm: &Rc<Realm>) -> Result<()> {
     imports::install(&host, realm)?;
     fetch::install(&host, realm)?;
     bodies::install(&host, realm)?;
+    sockets::install(&host, realm)?;
     events::install(&host, realm)?;
     registration::install(&host, realm)?;
     sync::install(&host, realm)?;
