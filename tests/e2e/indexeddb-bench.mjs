@@ -96,10 +96,10 @@ const columns = ["runtime", "fake (memory)", "Chromium", "to Chromium", "of best
 const show = (/** @type {number} */ value) => (Number.isNaN(value) ? "" : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0));
 const ratio = (/** @type {number} */ value) => (Number.isNaN(value) ? "" : `${value.toFixed(2)}x`);
 console.log(`µs an operation, medians of ${PASSES * ROUNDS} samples with a script, of ${PASSES} runs of 60 without`);
-console.log(`${"".padEnd(22)}${columns.map((column) => column.padStart(14)).join("")}`);
+console.log(`${"".padEnd(28)}${columns.map((column) => column.padStart(14)).join("")}`);
 for (const name of Object.keys(sides.engine ?? {})) {
   const [own, browser, engine, sqlite] = [at("own", name), at("chromium", name), at("engine", name), at("sqlite", name)];
   const ofBest = at("own", name, 0) / at("chromium", name, 0);
   const cells = [show(own), show(at("fake", name)), show(browser), ratio(own / browser), ratio(ofBest), show(engine), show(sqlite), ratio(engine / sqlite)];
-  console.log(`${name.padEnd(22)}${cells.map((cell) => cell.padStart(14)).join("")}`);
+  console.log(`${name.padEnd(28)}${cells.map((cell) => cell.padStart(14)).join("")}`);
 }
