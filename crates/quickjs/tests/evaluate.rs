@@ -12,7 +12,7 @@ fn evaluate(source: &str) -> (EvalOutcome, Vec<String>) {
 fn evaluate_with(config: RuntimeConfig, source: &str) -> (EvalOutcome, Vec<String>) {
     let mut lines = Vec::new();
     let scripts = vec![("test.js".to_owned(), source.to_owned())];
-    let options = EvalOptions { config, timeout: Duration::from_secs(20), ..EvalOptions::default() };
+    let options = EvalOptions { config, timeout: Duration::from_secs(120), ..EvalOptions::default() };
     let outcome = Runtime::evaluate(options, scripts, |line| lines.push(line.text)).unwrap();
     (outcome, lines)
 }

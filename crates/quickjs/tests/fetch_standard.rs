@@ -6,7 +6,6 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
 use support::{Answer, Request, Server, World};
 use url::Url;
 use wakeworker_core::{Config, WorkerId};
@@ -395,7 +394,7 @@ fn a_public_site_does_not_reach_this_machine_unless_the_host_lets_it() {
         config.private_network = private_network;
         let options = EvalOptions {
             config,
-            timeout: Duration::from_secs(30),
+            timeout: support::PATIENCE,
             script_url: Url::parse("https://public.example/sw.js").unwrap(),
             ..EvalOptions::default()
         };

@@ -45,7 +45,7 @@ fn every_javascript_test_passes() {
         let options = EvalOptions {
             config,
             granted: vec![PermissionName::PeriodicBackgroundSync],
-            timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(120),
             script_url: Url::parse("https://js.test/app/sw.js").unwrap(),
             fetcher: Some(Arc::new(Echo)),
         };

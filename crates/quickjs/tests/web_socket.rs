@@ -5,7 +5,6 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
 use support::{Peer, Server, World};
 use url::Url;
 use wakeworker_core::{Config, WorkerId};
@@ -239,7 +238,7 @@ fn a_public_site_reaches_no_private_address_unless_the_host_allows_it() {
         config.private_network = rule;
         let options = EvalOptions {
             config,
-            timeout: Duration::from_secs(30),
+            timeout: support::PATIENCE,
             script_url: Url::parse("https://public.example/sw.js").unwrap(),
             ..EvalOptions::default()
         };

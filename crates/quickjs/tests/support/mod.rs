@@ -32,7 +32,7 @@ use wakeworker_quickjs::{
 use wakeworker_structured_clone::{Token, Writer, describe};
 
 /// Nothing that a test waits for takes longer, unless it is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
