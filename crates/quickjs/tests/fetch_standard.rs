@@ -7,9 +7,8 @@ mod support;
 
 use std::sync::Arc;
 use support::{Answer, Request, Server, World};
-use url::Url;
 use wakeworker_core::{Config, WorkerId};
-use wakeworker_quickjs::{EvalOptions, PrivateNetwork, Runtime, RuntimeConfig};
+use wakeworker_quickjs::{PrivateNetwork, RuntimeConfig};
 
 const RUNNER: &str = "onmessage = (event) => event.waitUntil((async () => {
     try { console.log(String(await eval('(async () => { ' + event.data + ' })()'))) } catch (e) { console.log(e.name + ': ' + e.message) }
@@ -390,14 +389,6 @@ fn a_public_site_does_not_reach_this_machine_unless_the_host_lets_it() {
     let port = server.port();
     let near = format!("'http://127.0.0.1:{port}/secret', 'http://x.localhost:{port}/secret'");
     let evaluate = |private_network: PrivateNetwork, urls: &str| {
-        let mut config = RuntimeConfig::default();
-        config.private_network = private_network;
-        let options = EvalOptions {
-            config,
-            timeout: support::PATIENCE,
-            script_url: Url::parse("https://public.example/sw.js").unwrap(),
-            ..EvalOptions::default()
-        };
         let script = format!(
             "addEventListener('activate', (event) => event.waitUntil((async () => {{
                 for (const url of [{urls}]) {{
@@ -405,9 +396,7 @@ fn a_public_site_does_not_reach_this_machine_unless_the_host_lets_it() {
                 }}
             }})()))"
         );
-        let mut lines = Vec::new();
-        Runtime::evaluate(options, vec![("sw.js".to_owned(), script)], |line| lines.push(line.text)).unwrap();
-        lines
+        support::lines_of_public_site(private_network, script)
     };
     let private = "'https://10.0.0.1/', 'https://[::ffff:192.168.0.1]/'";
     let refused = evaluate(PrivateNetwork::Refuse, &format!("{near}, {private}"));

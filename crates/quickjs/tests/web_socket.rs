@@ -6,7 +6,6 @@ mod support;
 
 use std::sync::Arc;
 use support::{Peer, Server, World};
-use url::Url;
 use wakeworker_core::{Config, WorkerId};
 use wakeworker_quickjs::{EvalOptions, PrivateNetwork, Runtime, RuntimeConfig};
 
@@ -234,23 +233,13 @@ fn a_public_site_reaches_no_private_address_unless_the_host_allows_it() {
     let peer = Peer::start();
     let port = peer.port();
     let evaluate = |rule: PrivateNetwork| {
-        let mut config = RuntimeConfig::default();
-        config.private_network = rule;
-        let options = EvalOptions {
-            config,
-            timeout: support::PATIENCE,
-            script_url: Url::parse("https://public.example/sw.js").unwrap(),
-            ..EvalOptions::default()
-        };
         let script = format!(
             "for (const host of ['127.0.0.1', 'localhost', 'app.localhost']) {{
                 const socket = new WebSocket(`ws://${{host}}:{port}/echo`);
                 socket.onopen = () => {{ console.log('open'); socket.close(); }};
             }}"
         );
-        let mut lines = Vec::new();
-        Runtime::evaluate(options, vec![("sw.js".to_owned(), script)], |line| lines.push(line.text)).unwrap();
-        lines
+        support::lines_of_public_site(rule, script)
     };
     let refused = evaluate(PrivateNetwork::Refuse);
     assert_eq!(refused.len(), 3, "{refused:?}");

@@ -25,9 +25,9 @@ use wakeworker_core::{
     WorkerRegistrationId,
 };
 use wakeworker_quickjs::{
-    ClientInfo, Clients, HttpFetcher, LifecycleEvent, MessageSource, PostedMessage, RegisterJob,
-    RegisterWorkerError, RegistrationState, Runtime, RuntimeConfig, RuntimeStorage, TransferredPort,
-    UpdateViaCache, WorkerState, WorkerType,
+    ClientInfo, Clients, EvalOptions, HttpFetcher, LifecycleEvent, MessageSource, PostedMessage,
+    PrivateNetwork, RegisterJob, RegisterWorkerError, RegistrationState, Runtime, RuntimeConfig,
+    RuntimeStorage, TransferredPort, UpdateViaCache, WorkerState, WorkerType,
 };
 use wakeworker_structured_clone::{Token, Writer, describe};
 
@@ -221,6 +221,21 @@ impl World {
         self.runtime.post_message(worker, clone_of(text), MessageSource::Host);
         self.console.wait_after(before, |line| Some(line.clone()))
     }
+}
+
+/// The lines that a script of a public site prints, under a rule for addresses that are not public.
+pub(crate) fn lines_of_public_site(private_network: PrivateNetwork, script: String) -> Vec<String> {
+    let mut config = RuntimeConfig::default();
+    config.private_network = private_network;
+    let options = EvalOptions {
+        config,
+        timeout: PATIENCE,
+        script_url: Url::parse("https://public.example/sw.js").unwrap(),
+        ..EvalOptions::default()
+    };
+    let mut lines = Vec::new();
+    Runtime::evaluate(options, vec![("sw.js".to_owned(), script)], |line| lines.push(line.text)).unwrap();
+    lines
 }
 
 /// A string as the data of a message.
